@@ -1,0 +1,4 @@
+//! The `pidns` command.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Run a command in a PID namespace of its own.
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Thin, safe wrappers of Linux system calls.

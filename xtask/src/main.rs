@@ -1,0 +1,4 @@
+//! Project tasks: `cargo xtask help`.
+#![forbid(unsafe_code)]
+
+fn main() {}
