@@ -1,1 +1,3 @@
 //! Number 1.
+
+pub mod protocol;
