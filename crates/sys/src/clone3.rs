@@ -97,9 +97,5 @@ compile_error!("pidns-sys knows clone3 on x86_64 and aarch64 only");
 
 fn pid_or_errno(ret: i64) -> Result<i32> {
     let ret = i32::try_from(ret).expect("the kernel returns a pid or a small negative number");
-    if ret < 0 {
-        Err(Errno::from_raw_os_error(-ret))
-    } else {
-        Ok(ret)
-    }
+    if ret < 0 { Err(Errno::from_raw_os_error(-ret)) } else { Ok(ret) }
 }

@@ -12,10 +12,7 @@ use crate::{Errno, Result};
 /// # Errors
 /// `ESRCH` where there is no such process, `EINVAL` for a number below 1.
 pub fn open(pid: u32) -> Result<OwnedFd> {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or(Errno::INVAL)?;
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::INVAL)?;
     rustix::process::pidfd_open(pid, PidfdFlags::empty())
 }
 

@@ -11,12 +11,7 @@ use crate::{Errno, Result};
 /// # Errors
 /// `EMFILE`, `ENFILE`; `EACCES` or `EPERM` where a filter forbids sockets.
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
-    rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
 }
 
 /// Sends one packet, without a SIGPIPE. See send(2).

@@ -21,17 +21,11 @@ pub fn foreground(tty: impl AsFd) -> Result<u32> {
 /// # Errors
 /// `ENOTTY`, `EINVAL`, `EPERM` as the man page says.
 pub fn set_foreground(tty: impl AsFd, group: u32) -> Result<()> {
-    let group = i32::try_from(group)
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or(Errno::INVAL)?;
+    let group = i32::try_from(group).ok().and_then(Pid::from_raw).ok_or(Errno::INVAL)?;
     rustix::termios::tcsetpgrp(tty, group)
 }
 
 /// The caller's process group. See getpgrp(2).
 pub fn own_group() -> u32 {
-    rustix::process::getpgrp()
-        .as_raw_nonzero()
-        .get()
-        .unsigned_abs()
+    rustix::process::getpgrp().as_raw_nonzero().get().unsigned_abs()
 }

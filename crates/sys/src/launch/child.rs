@@ -50,12 +50,7 @@ fn perform(step: &Step<'_>) -> StepResult {
         Step::Place { from, to } => done(unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) }),
         // SAFETY: changes flags of this process's own descriptor table.
         Step::CloseOnExecFrom(first) => done(unsafe {
-            libc::syscall(
-                libc::SYS_close_range,
-                first,
-                u32::MAX,
-                libc::CLOSE_RANGE_CLOEXEC,
-            )
+            libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
         }),
         Step::DefaultAction(signal) => default_action(signal),
         Step::SignalMask(set) => signal_mask(set),
@@ -73,12 +68,9 @@ fn perform(step: &Step<'_>) -> StepResult {
                 )
             })
         }
-        Step::Execute {
-            paths,
-            args,
-            env,
-            shell,
-        } => Err(search(paths, args.as_ptr(), env.as_ptr(), shell)),
+        Step::Execute { paths, args, env, shell } => {
+            Err(search(paths, args.as_ptr(), env.as_ptr(), shell))
+        }
     }
 }
 
@@ -94,19 +86,8 @@ fn write_file(path: &CStr, data: &[u8]) -> StepResult {
     let flags = libc::O_WRONLY | libc::O_CLOEXEC;
     // SAFETY: a C string, and a buffer with its length; the descriptor is our own.
     unsafe {
-        let fd = call(libc::syscall(
-            libc::SYS_openat,
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            flags,
-            0,
-        ))?;
-        let written = call(libc::syscall(
-            libc::SYS_write,
-            fd,
-            data.as_ptr(),
-            data.len(),
-        ));
+        let fd = call(libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0))?;
+        let written = call(libc::syscall(libc::SYS_write, fd, data.as_ptr(), data.len()));
         libc::syscall(libc::SYS_close, fd);
         written.map(drop)
     }
@@ -144,12 +125,7 @@ struct KernelSigaction {
 }
 
 fn default_action(signal: Signal) -> StepResult {
-    let action = KernelSigaction {
-        handler: libc::SIG_DFL,
-        flags: 0,
-        restorer: 0,
-        mask: 0,
-    };
+    let action = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
     // SAFETY: a live structure of the kernel's layout, and the size of its mask.
     done(unsafe {
         libc::syscall(
@@ -187,31 +163,19 @@ fn introduce(socket: RawFd) -> StepResult {
     let mut byte = 0u8;
     // SAFETY: all structures are live and of the sizes given; the pidfd is our own, and goes with the exec.
     unsafe {
-        let pidfd = call(libc::syscall(
-            libc::SYS_pidfd_open,
-            libc::syscall(libc::SYS_getpid),
-            0,
-        ))?;
+        let pidfd = call(libc::syscall(libc::SYS_pidfd_open, libc::syscall(libc::SYS_getpid), 0))?;
         let mut control: OneDescriptor = core::mem::zeroed();
         control.header.cmsg_level = libc::SOL_SOCKET;
         control.header.cmsg_type = libc::SCM_RIGHTS;
         control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<RawFd>()) as _;
         control.fd = pidfd as RawFd;
-        let mut payload = libc::iovec {
-            iov_base: (&raw mut byte).cast::<c_void>(),
-            iov_len: 1,
-        };
+        let mut payload = libc::iovec { iov_base: (&raw mut byte).cast::<c_void>(), iov_len: 1 };
         let mut message: libc::msghdr = core::mem::zeroed();
         message.msg_iov = &raw mut payload;
         message.msg_iovlen = 1;
         message.msg_control = (&raw mut control).cast::<c_void>();
         message.msg_controllen = size_of::<OneDescriptor>() as _;
-        call(libc::syscall(
-            libc::SYS_sendmsg,
-            socket,
-            &raw const message,
-            libc::MSG_NOSIGNAL,
-        ))?;
+        call(libc::syscall(libc::SYS_sendmsg, socket, &raw const message, libc::MSG_NOSIGNAL))?;
         match call(libc::syscall(libc::SYS_read, socket, &raw mut byte, 1usize))? {
             0 => Err(Errno::PIPE),
             _ => Ok(()),

@@ -110,10 +110,7 @@ impl<'a> Strings<'a> {
     pub fn new(strings: impl IntoIterator<Item = &'a CStr>) -> Self {
         let mut pointers: Vec<_> = strings.into_iter().map(CStr::as_ptr).collect();
         pointers.push(core::ptr::null());
-        Self {
-            pointers,
-            _strings: PhantomData,
-        }
+        Self { pointers, _strings: PhantomData }
     }
 
     fn as_ptr(&self) -> *const *const c_char {
@@ -135,9 +132,7 @@ impl ShellArgs {
         if slots.len() == 2 {
             slots.push(core::ptr::null());
         }
-        Self {
-            slots: slots.into(),
-        }
+        Self { slots: slots.into() }
     }
 
     /// The arguments for the script `file`.
@@ -215,11 +210,7 @@ pub fn launch(
         // SAFETY: the stack is the child's alone; `shared` and `pidfd` outlive the suspension of this thread, and the
         // child touches nothing after it has executed or exited.
         unsafe {
-            clone3::clone3(
-                &mut args,
-                child::main,
-                (&raw const shared).cast_mut().cast::<c_void>(),
-            )
+            clone3::clone3(&mut args, child::main, (&raw const shared).cast_mut().cast::<c_void>())
         }
     };
     let pid = made.map_err(at_clone)?;
@@ -229,17 +220,10 @@ pub fn launch(
         // It is exiting, and its status says nothing new.
         let _ = wait::change_of(&pidfd, wait::Wanted::EXITED);
         let errno = Errno::from_raw_os_error(shared.errno.load(Ordering::Relaxed));
-        return Err(Failure {
-            step: Some(step),
-            errno,
-        });
+        return Err(Failure { step: Some(step), errno });
     }
     let skipped = shared.skipped.load(Ordering::Relaxed);
-    Ok(Launched {
-        pid: pid.unsigned_abs(),
-        pidfd,
-        skipped,
-    })
+    Ok(Launched { pid: pid.unsigned_abs(), pidfd, skipped })
 }
 
 /// Makes a plain child that runs `steps`, in no new namespace. See [`launch`].

@@ -1,9 +1,13 @@
 //! Signal numbers, sets, masks, and signals as data. See signal(7), signalfd(2).
 
+mod names;
+
 use std::fmt;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use crate::{Errno, Result};
+
+pub use names::UnknownSignal;
 
 /// A signal, by its number: 1 to 64, real-time ones too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,11 +43,7 @@ impl Signal {
 
     /// The signal with this number, if 1 to 64.
     pub const fn new(number: i32) -> Option<Self> {
-        if number >= 1 && number <= 64 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number >= 1 && number <= 64 { Some(Self(number)) } else { None }
     }
 
     /// The number.
@@ -127,10 +127,7 @@ impl Blocked {
     /// Blocks all signals in the calling thread.
     #[expect(clippy::new_without_default, reason = "making one has an effect")]
     pub fn new() -> Self {
-        Self {
-            before: set_mask(SignalSet::FULL),
-            _thread: core::marker::PhantomData,
-        }
+        Self { before: set_mask(SignalSet::FULL), _thread: core::marker::PhantomData }
     }
 }
 
@@ -207,9 +204,7 @@ pub fn send_to_self(signal: Signal) -> Result<()> {
 
 /// The group of the process `pid`; `None` where there is no such process. See getpgid(2).
 pub fn group_of(pid: u32) -> Option<u32> {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw)?;
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)?;
     let group = rustix::process::getpgid(Some(pid)).ok()?;
     Some(group.as_raw_nonzero().get().unsigned_abs())
 }
@@ -217,9 +212,7 @@ pub fn group_of(pid: u32) -> Option<u32> {
 pub(crate) fn check(ret: i64) -> Result<i64> {
     if ret < 0 {
         // SAFETY: reads the calling thread's errno.
-        Err(Errno::from_raw_os_error(unsafe {
-            *libc::__errno_location()
-        }))
+        Err(Errno::from_raw_os_error(unsafe { *libc::__errno_location() }))
     } else {
         Ok(ret)
     }
