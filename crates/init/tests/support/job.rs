@@ -13,7 +13,7 @@ use pidns_init::protocol::{
     CONTROL_FD, Config, Event, EventKind, MAGIC, Request, RequestKind, Role, WATCH_FD,
 };
 
-use super::{image, pidfd, wait_readable};
+use super::{image, pidfd, set_disposition, unprivileged, wait_readable};
 
 /// What is to be started, and how.
 pub(crate) struct Setup {
@@ -153,11 +153,9 @@ impl Setup {
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let stdio =
             [0, 1, 2].map(|n| self.stdio[n].as_ref().map_or(null.as_raw_fd(), AsRawFd::as_raw_fd));
-        // SAFETY: asks who we are.
-        let unprivileged = unsafe { libc::geteuid() } != 0;
         let flags = libc::SIGCHLD
             | match self.config.role == Role::Init as u32 {
-                true if unprivileged => libc::CLONE_NEWPID | libc::CLONE_NEWUSER,
+                true if unprivileged() => libc::CLONE_NEWPID | libc::CLONE_NEWUSER,
                 true => libc::CLONE_NEWPID,
                 false => 0,
             };
@@ -202,16 +200,6 @@ impl Setup {
             libc::_exit(126)
         }
     }
-}
-
-/// As signal(2), but for the signals too that a libc keeps for itself.
-fn set_disposition(signal: i32, handler: libc::sighandler_t) {
-    // The kernel's structure begins with the handler and is not larger than this.
-    let action = [handler, 0, 0, 0];
-    // SAFETY: installs no handler.
-    unsafe {
-        libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), ptr::null_mut::<u8>(), 8)
-    };
 }
 
 /// A filter that lets all calls through but those in `refused`.
