@@ -1,4 +1,5 @@
 //! The image as the guard of a namespace whose number 1 is the command itself.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The image as number 1 of a namespace: how the command and what it leaves behind come to their end.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

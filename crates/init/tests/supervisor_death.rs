@@ -1,5 +1,6 @@
 //! The image as number 1 of a namespace: whatever it is about, it goes when its supervisor has gone, and takes the
 //! namespace with it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -102,9 +102,15 @@ pub(crate) struct Running {
     pidfd: OwnedFd,
 }
 
-/// Starts `command`, and waits for its first line: `ready`.
+/// Starts `command` with a pipe to write to, and waits for its first line: `ready`.
 pub(crate) fn start(mut command: Command) -> Running {
-    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    command.stdin(Stdio::piped());
+    start_with_input(command)
+}
+
+/// Starts `command`, whose standard input has been seen to, and waits for its first line: `ready`.
+pub(crate) fn start_with_input(mut command: Command) -> Running {
+    let mut child = command.spawn().unwrap();
     let mut stdout = File::from(OwnedFd::from(child.stdout.take().unwrap()));
     let mut line = [0; 6];
     stdout.read_exact(&mut line).unwrap();
@@ -125,6 +131,12 @@ impl Running {
     pub(crate) fn send(&self, signal: i32) {
         // SAFETY: our own child, which has not been waited for.
         assert_eq!(unsafe { libc::kill(self.pid(), signal) }, 0);
+    }
+
+    /// Its state as /proc has it.
+    pub(crate) fn state(&self) -> char {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 pub(crate) mod entry;
 pub(crate) mod job;
+pub(crate) mod seccomp;
+pub(crate) mod terminal;
 
 /// How long anything here may take before the test fails. Nothing waits that long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
