@@ -1,5 +1,4 @@
 //! The image as the entrypoint of a container or as a subreaper. Where tini is to do the same, it is asked first.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -12,9 +12,9 @@ use support::{children, eventually};
 /// Long enough for a shell to begin, in milliseconds.
 const SOON: u64 = 1500;
 
-/// Writes a line, then waits; SIGTERM makes it write another and exit with 3.
-const OBEDIENT: &str =
-    "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 1000 & wait; done";
+/// Writes a line, then waits; SIGTERM makes it write another and exit with 3. The line comes from the child, which is a
+/// program of its own by then: a shell's child that is not yet may lose a signal that the shell has a trap for.
+const OBEDIENT: &str = "trap 'echo bye; exit 3' TERM; sh -c 'echo ready; exec sleep 1000' & wait";
 
 /// Writes a line, then waits and does not care for SIGTERM.
 const STUBBORN: &str = "trap '' TERM; echo ready; sleep 1000";
