@@ -23,6 +23,10 @@ const SIGCHLD_ONLY: SignalSet = SignalSet::of(&[sys::SIGCHLD]);
 /// All others in the namespace.
 const EVERYBODY: i32 = -1;
 
+/// How many children are reaped before everything else gets its turn again. In a storm of forks there may always be
+/// one more.
+const BATCH: u32 = 64;
+
 /// Runs the command and the namespace, to the end of both.
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
     if sys::pid() != 1 {
@@ -83,6 +87,8 @@ struct Init {
     command: i32,
     /// Tells of SIGCHLD.
     signals: i32,
+    /// There may be children to reap of whom no signal tells any more.
+    unreaped: bool,
     stage: Stage,
     /// What to exit with, for those who look at it: the command's own status, as a shell gives it.
     code: i32,
@@ -94,7 +100,7 @@ impl Init {
         supervise::keep_own_fds();
         let signals = sys::signal_fd(SIGCHLD_ONLY).ok()?;
         let stage = Stage::Running(Term::start(config, sys::now_ns()));
-        Some(Self { config: *config, command, signals, stage, code: 0 })
+        Some(Self { config: *config, command, signals, unreaped: false, stage, code: 0 })
     }
 
     /// Does what comes until nothing is left to do.
@@ -112,8 +118,7 @@ impl Init {
     fn turn(&mut self) -> Result<(), Gone> {
         let mut fds =
             [PollFd::input(WATCH_FD), PollFd::input(CONTROL_FD), PollFd::input(self.signals)];
-        let timeout = self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()));
-        if sys::poll(&mut fds, timeout).is_err() {
+        if sys::poll(&mut fds, self.patience()).is_err() {
             return Ok(());
         }
         let [watch, control, signals] = &fds;
@@ -125,9 +130,19 @@ impl Init {
         }
         if signals.is_ready() {
             self.take_sigchld();
+        }
+        if self.unreaped {
             self.reap()?;
         }
         self.check_time()
+    }
+
+    /// How long to wait for something to happen.
+    fn patience(&self) -> Option<u64> {
+        if self.unreaped {
+            return Some(0);
+        }
+        self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()))
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -149,10 +164,7 @@ impl Init {
                     let order = term.end(sys::now_ns());
                     self.carry_out(order);
                 }
-                (Asked::Go | Asked::End, Stage::Held) => {
-                    self.leave();
-                    self.reap()?;
-                }
+                (Asked::Go | Asked::End, Stage::Held) => self.leave(),
                 (Asked::Go, Stage::Running(_)) => self.config.flags &= !Config::HOLD,
                 (Asked::Signal(_), _)
                 | (Asked::Go | Asked::End, Stage::Leaving { .. } | Stage::Done) => {}
@@ -172,37 +184,42 @@ impl Init {
     }
 
     /// Before reaping, so that a child that ends meanwhile is told of again.
-    fn take_sigchld(&self) {
+    fn take_sigchld(&mut self) {
         let mut information = [0; 128];
         let _ = sys::read(self.signals, &mut information);
+        self.unreaped = true;
     }
 
-    /// Takes all that the kernel has to tell of children.
+    /// Takes what the kernel has to tell of children, up to a [`BATCH`].
     fn reap(&mut self) -> Result<(), Gone> {
         let mut usage = Usage::default();
-        loop {
+        for _ in 0..BATCH {
             match sys::wait(Changes::All, &mut usage) {
-                Ok(Some((pid, change))) => {
-                    if pid == self.command && matches!(self.stage, Stage::Running(_)) {
-                        report::send(&report::change(pid, change, &usage))?;
-                        self.note(change);
-                    }
+                Ok(Some((pid, change))) => self.note(pid, change, &usage)?,
+                Ok(None) => {
+                    self.unreaped = false;
+                    break;
                 }
-                Err(Errno::ECHILD) => {
-                    if matches!(self.stage, Stage::Leaving { .. }) {
-                        self.stage = Stage::Done;
-                    }
-                    return Ok(());
+                Err(_) => {
+                    self.note_no_children();
+                    break;
                 }
-                Ok(None) | Err(_) => return Ok(()),
+            }
+            if matches!(self.stage, Stage::Done) {
+                break;
             }
         }
+        Ok(())
     }
 
-    /// Goes on after a change of the command.
-    fn note(&mut self, change: Change) {
+    /// Goes on after a change of a child, which means something if it is the command.
+    fn note(&mut self, pid: i32, change: Change, usage: &Usage) -> Result<(), Gone> {
+        if pid != self.command || !matches!(self.stage, Stage::Running(_)) {
+            return Ok(());
+        }
+        report::send(&report::change(pid, change, usage))?;
         match change {
-            Change::Stopped { .. } | Change::Continued => return,
+            Change::Stopped { .. } | Change::Continued => return Ok(()),
             Change::Exited { code } => self.code = code,
             Change::Signaled { signal, .. } => self.code = 128 + signal,
         }
@@ -210,6 +227,15 @@ impl Init {
             self.leave();
         } else {
             self.stage = Stage::Held;
+        }
+        Ok(())
+    }
+
+    /// ECHILD: what the command has left behind is gone.
+    fn note_no_children(&mut self) {
+        self.unreaped = false;
+        if matches!(self.stage, Stage::Leaving { .. }) {
+            self.stage = Stage::Done;
         }
     }
 

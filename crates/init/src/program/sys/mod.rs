@@ -150,11 +150,21 @@ pub(crate) fn set_mask(mask: SignalSet) -> SignalSet {
     old
 }
 
-/// Waits for a signal of `set`, all of which must be blocked, and takes it: rt_sigtimedwait(2).
-pub(crate) fn take_signal(set: SignalSet) -> Result<i32> {
-    // SAFETY: the set is of eight bytes; no information is asked for, no time limit given.
-    let result = unsafe { syscall6(nr::RT_SIGTIMEDWAIT, [&raw const set as usize, 0, 0, 8, 0, 0]) };
+/// Waits for a signal of `set`, all of which must be blocked, and takes it; `EAGAIN` if none has come after
+/// `timeout_ns`: rt_sigtimedwait(2).
+pub(crate) fn take_signal(set: SignalSet, timeout_ns: Option<u64>) -> Result<i32> {
+    let time = timeout_ns.map(timespec);
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: a set of eight bytes, a time or none; no information is asked for.
+    let result = unsafe {
+        syscall6(nr::RT_SIGTIMEDWAIT, [&raw const set as usize, 0, time as usize, 8, 0, 0])
+    };
     check(result).map(|signal| signal as i32)
+}
+
+/// A time as the kernel has it: seconds and nanoseconds, two words on 64-bit machines.
+fn timespec(ns: u64) -> [u64; 2] {
+    [ns / NS_PER_S, ns % NS_PER_S]
 }
 
 /// Makes a non-blocking descriptor on which signals of `set` can be polled for and taken: signalfd(2).
@@ -331,7 +341,7 @@ impl PollFd {
 
 /// Waits until one of `fds` has something to tell or `timeout_ns` is over: ppoll(2).
 pub(crate) fn poll(fds: &mut [PollFd], timeout_ns: Option<u64>) -> Result<usize> {
-    let mut time = timeout_ns.map(|ns| [ns / NS_PER_S, ns % NS_PER_S]);
+    let mut time = timeout_ns.map(timespec);
     let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the descriptors and the time are ours to be written to; the signal mask is left alone.
     check(unsafe {
