@@ -9,14 +9,14 @@
 
 use super::exec;
 use super::message;
-use super::report::{self, Gone};
+use super::report::{self, Gone, Outbox};
 use super::request::{self, Asked};
 use super::spawn::{self, Failure, Launch, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
 use super::term::{Order, Term};
-use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
+use crate::protocol::{Config, EventKind, WATCH_FD};
 
 const SIGCHLD_ONLY: SignalSet = SignalSet::of(&[sys::SIGCHLD]);
 
@@ -89,6 +89,7 @@ struct Init {
     signals: i32,
     /// There may be children to reap of whom no signal tells any more.
     unreaped: bool,
+    outbox: Outbox,
     stage: Stage,
     /// What to exit with, for those who look at it: the command's own status, as a shell gives it.
     code: i32,
@@ -100,7 +101,15 @@ impl Init {
         supervise::keep_own_fds();
         let signals = sys::signal_fd(SIGCHLD_ONLY).ok()?;
         let stage = Stage::Running(Term::start(config, sys::now_ns()));
-        Some(Self { config: *config, command, signals, unreaped: false, stage, code: 0 })
+        Some(Self {
+            config: *config,
+            command,
+            signals,
+            unreaped: false,
+            outbox: Outbox::new(),
+            stage,
+            code: 0,
+        })
     }
 
     /// Does what comes until nothing is left to do.
@@ -108,7 +117,9 @@ impl Init {
         loop {
             match self.turn() {
                 Err(Gone) => return FAILED,
-                Ok(()) if matches!(self.stage, Stage::Done) => return self.code,
+                Ok(()) if matches!(self.stage, Stage::Done) && self.outbox.is_empty() => {
+                    return self.code;
+                }
                 Ok(()) => {}
             }
         }
@@ -116,8 +127,7 @@ impl Init {
 
     /// Waits for one thing or several and does them.
     fn turn(&mut self) -> Result<(), Gone> {
-        let mut fds =
-            [PollFd::input(WATCH_FD), PollFd::input(CONTROL_FD), PollFd::input(self.signals)];
+        let mut fds = [PollFd::input(WATCH_FD), self.outbox.control(), PollFd::input(self.signals)];
         if sys::poll(&mut fds, self.patience()).is_err() {
             return Ok(());
         }
@@ -125,7 +135,10 @@ impl Init {
         if watch.is_ready() || control.is_broken() {
             return Err(Gone);
         }
-        if control.is_ready() {
+        if control.is_writable() {
+            self.outbox.flush()?;
+        }
+        if control.is_readable() {
             self.obey()?;
         }
         if signals.is_ready() {
@@ -217,7 +230,7 @@ impl Init {
         if pid != self.command || !matches!(self.stage, Stage::Running(_)) {
             return Ok(());
         }
-        report::send(&report::change(pid, change, usage))?;
+        self.outbox.post(report::change(pid, change, usage))?;
         match change {
             Change::Stopped { .. } | Change::Continued => return Ok(()),
             Change::Exited { code } => self.code = code,
@@ -235,19 +248,27 @@ impl Init {
     fn note_no_children(&mut self) {
         self.unreaped = false;
         if matches!(self.stage, Stage::Leaving { .. }) {
-            self.stage = Stage::Done;
+            self.finish();
         }
     }
 
     /// Gives what the command has left behind its time, if it is to have any.
     fn leave(&mut self) {
         if self.config.grace_ns == 0 {
-            self.stage = Stage::Done;
+            self.finish();
             return;
         }
         ask_to_end(EVERYBODY, self.config.signal);
         self.stage =
             Stage::Leaving { deadline: sys::now_ns().saturating_add(self.config.grace_ns) };
+    }
+
+    /// This process goes now, or as soon as the supervisor has been told all: nobody else is to live until then.
+    fn finish(&mut self) {
+        self.stage = Stage::Done;
+        if !self.outbox.is_empty() {
+            let _ = sys::kill(EVERYBODY, sys::SIGKILL);
+        }
     }
 
     fn check_time(&mut self) -> Result<(), Gone> {
@@ -261,11 +282,11 @@ impl Init {
                 let out_of_time = term.is_running();
                 let order = term.expire(now);
                 if out_of_time {
-                    report::send(&report::event(EventKind::TimedOut, self.command, 0))?;
+                    self.outbox.post(report::event(EventKind::TimedOut, self.command, 0))?;
                 }
                 self.carry_out(Some(order));
             }
-            Stage::Leaving { .. } => self.stage = Stage::Done,
+            Stage::Leaving { .. } => self.finish(),
             Stage::Held | Stage::Done => {}
         }
         Ok(())

@@ -316,16 +316,25 @@ pub(crate) struct PollFd {
 }
 
 impl PollFd {
+    const READABLE: i16 = 1;
+    const WRITABLE: i16 = 4;
+
     /// Waits for something to read, or for the end of it.
     pub(crate) fn input(fd: i32) -> Self {
-        const POLLIN: i16 = 1;
-        Self { fd, events: POLLIN, revents: 0 }
+        Self { fd, events: Self::READABLE, revents: 0 }
     }
 
-    /// Waits for room to write.
-    pub(crate) fn output(fd: i32) -> Self {
-        const POLLOUT: i16 = 4;
-        Self { fd, events: POLLOUT, revents: 0 }
+    /// Waits for room to write, too.
+    pub(crate) fn both(fd: i32) -> Self {
+        Self { fd, events: Self::READABLE | Self::WRITABLE, revents: 0 }
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.revents & Self::READABLE != 0
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.revents & Self::WRITABLE != 0
     }
 
     /// Whether there is anything to know about it: what was waited for, an end, an error, no such descriptor.
