@@ -1,4 +1,8 @@
 //! The `pidns` command.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pidns_cli::main(std::env::args_os())
+}

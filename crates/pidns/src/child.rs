@@ -1,7 +1,7 @@
 //! A command that runs.
 
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use pidns_sys::poll;
@@ -160,7 +160,9 @@ impl Child {
         }
         match self.state {
             State::Gone(status) => Ok(Some(status)),
-            State::Closing if poll::readable([self.pidfd()], Some(Duration::ZERO))?[0] => self.reap().map(Some),
+            State::Closing if poll::readable([self.pidfd()], Some(Duration::ZERO))?[0] => {
+                self.reap().map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -199,7 +201,7 @@ impl Child {
     /// Descriptors of which at least one is readable when [`next_change`](Self::next_change) has news. With
     /// [`as_init`](crate::Command::as_init), stops and continuations come with a SIGCHLD only.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.job.news().as_fd(), self.job.pidfd()]
+        [self.job.news(), self.job.pidfd()]
     }
 
     /// Sends a signal to the command.

@@ -254,7 +254,9 @@ impl Command {
             let stderr = scope.spawn(move || read_all(stderr));
             let stdout = scope.spawn(move || read_all(stdout));
             let status = child.wait()?;
-            let join = |reader: thread::ScopedJoinHandle<'_, _>| reader.join().expect("reading does not panic");
+            let join = |reader: thread::ScopedJoinHandle<'_, _>| {
+                reader.join().expect("reading does not panic")
+            };
             Ok(Output { status, stdout: join(stdout)?, stderr: join(stderr)? })
         })
     }
@@ -269,8 +271,10 @@ impl Command {
         let stdin = open(&self.stdin, Direction::Read, Stdio::inherit)?;
         let stdout = open(&self.stdout, Direction::Write, default)?;
         let stderr = open(&self.stderr, Direction::Write, default)?;
-        let (theirs, ours): (Vec<_>, Vec<_>) =
-            [stdin, stdout, stderr].into_iter().map(|Opened { theirs, ours }| (theirs, ours)).unzip();
+        let (theirs, ours): (Vec<_>, Vec<_>) = [stdin, stdout, stderr]
+            .into_iter()
+            .map(|Opened { theirs, ours }| (theirs, ours))
+            .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
         let spec = self.spec(stdio)?;
         let (engine, job) = engine::launch(self.engine, &spec)?;

@@ -94,18 +94,30 @@ impl SpawnError {
                 "a limit is reached: the sysctls user.max_pid_namespaces and user.max_user_namespaces, or 32 nested \
                  levels"
             }
-            (Stage::Namespace, Errno::INVAL | Errno::NOSYS) => "this kernel, or a filter, does not offer PID namespaces",
+            (Stage::Namespace, Errno::INVAL | Errno::NOSYS) => {
+                "this kernel, or a filter, does not offer PID namespaces"
+            }
             (Stage::Namespace | Stage::Fork | Stage::Guard, Errno::AGAIN) => {
                 "a limit of processes is reached: ulimit -u, a cgroup's pids.max, or kernel.pid_max"
             }
-            (Stage::UserMap, Errno::NOENT) => "/proc is not mounted; without it no user namespace can be set up",
+            (Stage::UserMap, Errno::NOENT) => {
+                "/proc is not mounted; without it no user namespace can be set up"
+            }
             (Stage::UserMap, Errno::PERM) => "the ids of this user may not be mapped here",
-            (Stage::Proc, Errno::PERM) => "/proc is partly covered, as containers do; --no-proc runs without a fresh one",
-            (Stage::Proc, Errno::NOENT) => "there is no directory /proc; --no-proc runs without one",
-            (Stage::Image, Errno::ACCESS) => "the sysctl vm.memfd_noexec forbids programs in memory",
+            (Stage::Proc, Errno::PERM) => {
+                "/proc is partly covered, as containers do; --no-proc runs without a fresh one"
+            }
+            (Stage::Proc, Errno::NOENT) => {
+                "there is no directory /proc; --no-proc runs without one"
+            }
+            (Stage::Image, Errno::ACCESS) => {
+                "the sysctl vm.memfd_noexec forbids programs in memory"
+            }
             (Stage::Descriptors, Errno::MFILE | Errno::NFILE) => "too many open files: ulimit -n",
             (Stage::Exec, Errno::NOEXEC) => "the file is no program for this machine",
-            (Stage::Exec, Errno::TOOBIG) => "the arguments and the environment together are too long",
+            (Stage::Exec, Errno::TOOBIG) => {
+                "the arguments and the environment together are too long"
+            }
             _ => return None,
         })
     }

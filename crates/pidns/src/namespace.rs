@@ -62,8 +62,10 @@ impl PidNamespace {
         fs::metadata(format!("/proc/{}", self.init))?;
         let now = uptime()?;
         let level = numbers(self.init).map_or(0, |numbers| numbers.len().saturating_sub(1));
-        let mut found: Vec<Process> =
-            descendants(self.init)?.into_iter().filter_map(|pid| look_at(pid, level, now)).collect();
+        let mut found: Vec<Process> = descendants(self.init)?
+            .into_iter()
+            .filter_map(|pid| look_at(pid, level, now))
+            .collect();
         found.sort_by_key(|process| (std::cmp::Reverse(process.age), process.number));
         Ok(found)
     }
@@ -85,7 +87,8 @@ impl PidNamespace {
 fn descendants(root: u32) -> io::Result<Vec<u32>> {
     let mut found = std::collections::BTreeSet::new();
     loop {
-        let mut new: Vec<u32> = children(root)?.into_iter().filter(|pid| !found.contains(pid)).collect();
+        let mut new: Vec<u32> =
+            children(root)?.into_iter().filter(|pid| !found.contains(pid)).collect();
         if new.is_empty() {
             return Ok(found.into_iter().collect());
         }

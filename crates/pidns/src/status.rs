@@ -77,7 +77,9 @@ impl fmt::Display for ExitStatus {
         match self.0 {
             End::Exited(code) => write!(f, "exit code {code}"),
             End::Killed { signal, core_dumped: false } => write!(f, "killed by {signal}"),
-            End::Killed { signal, core_dumped: true } => write!(f, "killed by {signal} (core dumped)"),
+            End::Killed { signal, core_dumped: true } => {
+                write!(f, "killed by {signal} (core dumped)")
+            }
         }
     }
 }
@@ -86,7 +88,9 @@ impl From<ExitStatus> for std::process::ExitStatus {
     fn from(status: ExitStatus) -> Self {
         Self::from_raw(match status.0 {
             End::Exited(code) => i32::from(code) << 8,
-            End::Killed { signal, core_dumped } => signal.number() | if core_dumped { 0x80 } else { 0 },
+            End::Killed { signal, core_dumped } => {
+                signal.number() | if core_dumped { 0x80 } else { 0 }
+            }
         })
     }
 }
@@ -99,7 +103,10 @@ mod tests {
     fn a_code_keeps_its_low_byte_and_a_signal_its_number() {
         assert_eq!(ExitStatus::exited(0x1ff).code(), Some(255));
         let killed = ExitStatus::killed(Signal::KILL, false);
-        assert_eq!((killed.code(), killed.signal(), killed.shell_code()), (None, Some(Signal::KILL), 137));
+        assert_eq!(
+            (killed.code(), killed.signal(), killed.shell_code()),
+            (None, Some(Signal::KILL), 137)
+        );
     }
 
     #[test]

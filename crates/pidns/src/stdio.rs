@@ -82,7 +82,9 @@ impl Stdio {
         let opened = match &self.0 {
             Kind::Inherit => Opened::default(),
             Kind::Null => Opened { theirs: Some(fd::dev_null().map_err(failed)?), ours: None },
-            Kind::Fd(given) => Opened { theirs: Some(fd::copy_above(given, FLOOR).map_err(failed)?), ours: None },
+            Kind::Fd(given) => {
+                Opened { theirs: Some(fd::copy_above(given, FLOOR).map_err(failed)?), ours: None }
+            }
             Kind::Piped => {
                 let (read, write) = fd::pipe().map_err(failed)?;
                 match direction {
@@ -91,7 +93,14 @@ impl Stdio {
                 }
             }
         };
-        Ok(Opened { theirs: opened.theirs.map(|fd| fd::at_or_above(fd, FLOOR)).transpose().map_err(failed)?, ..opened })
+        Ok(Opened {
+            theirs: opened
+                .theirs
+                .map(|fd| fd::at_or_above(fd, FLOOR))
+                .transpose()
+                .map_err(failed)?,
+            ..opened
+        })
     }
 }
 

@@ -29,3 +29,8 @@ pub fn set_foreground(tty: impl AsFd, group: u32) -> Result<()> {
 pub fn own_group() -> u32 {
     rustix::process::getpgrp().as_raw_nonzero().get().unsigned_abs()
 }
+
+/// Says whether the caller leads its session. See setsid(2).
+pub fn leads_session() -> bool {
+    rustix::process::getsid(None) == Ok(rustix::process::getpid())
+}

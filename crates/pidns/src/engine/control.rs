@@ -109,7 +109,9 @@ fn packet(event: protocol::Event) -> Option<Packet> {
         _ if kind(EventKind::Continued) => Packet::Event(Event::Continued),
         _ if kind(EventKind::TimedOut) => Packet::Event(Event::TimedOut),
         _ if kind(EventKind::Exited) => ended(ExitStatus::exited(event.value)),
-        _ if kind(EventKind::Signaled) => ended(ExitStatus::killed(signal()?, event.core_dumped != 0)),
+        _ if kind(EventKind::Signaled) => {
+            ended(ExitStatus::killed(signal()?, event.core_dumped != 0))
+        }
         _ => return None,
     })
 }

@@ -37,8 +37,9 @@ pub(super) struct AsInit {
 /// Starts `spec` as number 1, and returns once its program has been executed.
 pub(super) fn launch(spec: &Spec) -> Result<AsInit, SpawnError> {
     let env = Strings::new(as_c_strs(&spec.env));
-    let (guard, control) =
-        Image::new(Role::Guard, spec)?.start(Namespaces::empty(), Steps::none(), &[], &env).map_err(|error| {
+    let (guard, control) = Image::new(Role::Guard, spec)?
+        .start(Namespaces::empty(), Steps::none(), &[], &env)
+        .map_err(|error| {
             // Whatever it was, it was the guard that could not be had.
             SpawnError::from_raw(Stage::Guard, error.errno())
         })?;
@@ -74,9 +75,15 @@ fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
     if name.is_empty() || name.contains(&b'/') {
         return vec![program.to_owned()];
     }
-    let path = env.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or(b"/bin:/usr/bin");
+    let path = env
+        .iter()
+        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
+        .unwrap_or(b"/bin:/usr/bin");
     path.split(|byte| *byte == b':')
-        .map(|directory| Path::new(std::ffi::OsStr::from_bytes(directory)).join(std::ffi::OsStr::from_bytes(name)))
+        .map(|directory| {
+            Path::new(std::ffi::OsStr::from_bytes(directory))
+                .join(std::ffi::OsStr::from_bytes(name))
+        })
         .filter_map(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok())
         .collect()
 }

@@ -50,7 +50,8 @@ impl Image {
         let Steps { mut list, mut stages, .. } = steps.supervision(&self.theirs, &self.watch);
         list.push((Step::ExecuteDescriptor { program, args: &args, env }, OnFailure::Fail));
         stages.push(Stage::Init);
-        let launched = launch::launch(namespaces, &list).map_err(|failure| failed(failure, &stages))?;
+        let launched =
+            launch::launch(namespaces, &list).map_err(|failure| failed(failure, &stages))?;
         Ok((launched, self.control))
     }
 }

@@ -56,7 +56,8 @@ impl<'a> Steps<'a> {
             if !namespaces.contains(Namespaces::USER) {
                 steps.push(Stage::Mounts, Step::IsolateMounts);
             }
-            let on_failure = if spec.proc == Proc::Fresh { OnFailure::Fail } else { OnFailure::Skip };
+            let on_failure =
+                if spec.proc == Proc::Fresh { OnFailure::Fail } else { OnFailure::Skip };
             steps.list.push((Step::MountProc, on_failure));
             steps.stages.push(Stage::Proc);
         }

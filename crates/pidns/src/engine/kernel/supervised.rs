@@ -39,7 +39,9 @@ pub(super) fn launch(spec: &Spec) -> Result<Supervised, SpawnError> {
         }
         Ok(Packet::ForkFailed(errno)) => SpawnError::from_raw(Stage::Fork, errno),
         Ok(Packet::ExecFailed(errno)) => SpawnError::from_raw(Stage::Exec, errno),
-        Ok(Packet::Closed | Packet::Event(_)) => SpawnError::new(Stage::Init, pidns_sys::Errno::SRCH),
+        Ok(Packet::Closed | Packet::Event(_)) => {
+            SpawnError::new(Stage::Init, pidns_sys::Errno::SRCH)
+        }
         Err(errno) => SpawnError::new(Stage::Init, errno),
     };
     give_up(&init.pidfd);
