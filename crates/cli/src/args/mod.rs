@@ -51,7 +51,7 @@ Examples:
 /// When COMMAND ends, or `pidns run` itself is killed, in whatever way, every process that COMMAND started, directly
 /// or not, is killed and reaped before `pidns run` returns.
 #[derive(Debug, Args)]
-#[command(after_help = RUN_AFTER)]
+#[command(after_help = RUN_AFTER, override_usage = "pidns run [OPTIONS] [--] COMMAND [ARG]...")]
 pub struct Run {
     /// How to get the namespace.
     #[arg(long, value_enum, default_value_t = Engine::Auto, env = "PIDNS_ENGINE", hide_env_values = true)]
@@ -106,7 +106,7 @@ pub struct Run {
     pub quiet: bool,
 
     /// The command and its arguments.
-    #[arg(required = true, trailing_var_arg = true, value_names = ["COMMAND", "ARG"])]
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
