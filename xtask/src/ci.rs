@@ -7,7 +7,7 @@ use crate::{layers, sh};
 pub(crate) fn run() -> Result<()> {
     sh::run(&mut sh::cargo("fmt --all --check"))?;
     sh::run(&mut sh::cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
-    let mut docs = sh::cargo("doc --workspace --no-deps --all-features --document-private-items");
+    let mut docs = sh::cargo("doc --workspace --no-deps --all-features");
     sh::run(docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     layers::check()
 }
