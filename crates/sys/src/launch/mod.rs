@@ -225,13 +225,3 @@ pub fn launch(
     let skipped = shared.skipped.load(Ordering::Relaxed);
     Ok(Launched { pid: pid.unsigned_abs(), pidfd, skipped })
 }
-
-/// Makes a plain child that runs `steps`, in no new namespace. See [`launch`].
-///
-/// # Errors
-/// As [`launch`].
-pub fn launch_here(steps: &[(Step<'_>, OnFailure)]) -> core::result::Result<Launched, Failure> {
-    launch(Namespaces::empty(), steps)
-}
-
-type StepResult = Result<()>;
