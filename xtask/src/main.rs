@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod dist;
 mod layers;
 mod man;
 mod sh;
@@ -15,6 +16,7 @@ usage: cargo xtask TASK
   layers         check which crate may know which, and where unsafe may be
   conformance .. play the cases of conformance/ in several worlds and compare
   bench NAME     launch, core or ptrace: measure beside what is installed here
+  dist [DIR]     write a tarball and a Debian package of static programs (to target/dist)
   man [DIR]      write the man pages (to target/man)";
 
 fn main() -> ExitCode {
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
         ["layers"] => layers::check(),
         ["conformance", rest @ ..] => ci::conformance(rest),
         ["bench", name, rest @ ..] => bench::run(name, rest),
+        ["dist"] => dist::write("target/dist".as_ref()),
+        ["dist", directory] => dist::write(directory.as_ref()),
         ["man"] => man::write("target/man".as_ref()),
         ["man", directory] => man::write(directory.as_ref()),
         _ => {

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use crate::clone3::{self, CloneArgs};
 use crate::signal::{Blocked, Signal, SignalSet};
-use crate::{Errno, Result, wait};
+use crate::{Errno, wait};
 
 bitflags::bitflags! {
     /// New namespaces for the child. See namespaces(7).
