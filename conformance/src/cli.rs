@@ -60,17 +60,11 @@ struct Options {
 
 impl Options {
     fn parse(words: &[&str]) -> Result<Self, String> {
-        let mut options = Self {
-            worlds: vec!["host".to_owned()],
-            ..Self::default()
-        };
+        let mut options = Self { worlds: vec!["host".to_owned()], ..Self::default() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || {
-                words
-                    .next()
-                    .map(|value| (*value).to_owned())
-                    .ok_or(format!("{word} wants a value"))
+                words.next().map(|value| (*value).to_owned()).ok_or(format!("{word} wants a value"))
             };
             match *word {
                 "--world" => options.worlds = value()?.split(',').map(str::to_owned).collect(),
@@ -86,16 +80,8 @@ impl Options {
     fn cases(&self) -> Result<Vec<Case>, String> {
         let mut cases = cases::all().map_err(|error| error.to_string())?;
         cases.retain(|case| self.row.as_ref().is_none_or(|row| case.rows.contains(row)));
-        cases.retain(|case| {
-            self.case
-                .as_ref()
-                .is_none_or(|text| case.name.contains(text))
-        });
-        if cases.is_empty() {
-            Err("no such case".to_owned())
-        } else {
-            Ok(cases)
-        }
+        cases.retain(|case| self.case.as_ref().is_none_or(|text| case.name.contains(text)));
+        if cases.is_empty() { Err("no such case".to_owned()) } else { Ok(cases) }
     }
 
     fn world(&self, name: &str) -> Result<Box<dyn World>, String> {
@@ -107,11 +93,8 @@ impl Options {
 }
 
 fn run(options: &Options) -> Result<ExitCode, String> {
-    let mut worlds = options
-        .worlds
-        .iter()
-        .map(|name| options.world(name))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut worlds =
+        options.worlds.iter().map(|name| options.world(name)).collect::<Result<Vec<_>, _>>()?;
     let mut table = Table::default();
     let mut failed = false;
     for case in options.cases()? {
@@ -129,11 +112,7 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         table.add(&result);
     }
     print!("{}", table.show(&options.worlds));
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn record(options: &Options) -> Result<ExitCode, String> {

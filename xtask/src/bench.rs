@@ -1,18 +1,40 @@
-//! `cargo xtask bench NAME`: builds what a bench needs, and runs it.
+//! `cargo xtask bench NAME`: builds what a bench needs, runs it, and draws what it printed.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
+use crate::chart::{self, Chart};
 use crate::sh;
 
 const MUSL: &str = "x86_64-unknown-linux-musl";
 
-/// Runs the bench `name` with the `pidns` of this tree: one as cargo builds it, and a static one where that can be had.
-pub(crate) fn run(name: &str, rest: &[&str]) -> Result<()> {
+const CHARTS: [Chart; 2] = [
+    Chart {
+        file: "launch.svg",
+        title: "Launching a command that does nothing: from start to end, median",
+        prefix: "launch.",
+        suffix: "_us",
+    },
+    Chart {
+        file: "teardown.svg",
+        title: "From the end of a command that leaves 100 processes until the launcher is gone, median",
+        prefix: "teardown.",
+        suffix: "_100_us",
+    },
+];
+
+/// Runs the bench `name` with the `pidns` of this tree: one as cargo builds it, and a static one where that can be
+/// had. With `--svg DIR` among the words, draws charts too.
+pub(crate) fn run(name: &str, words: &[&str]) -> Result<()> {
+    let (words, charts) = match words {
+        [rest @ .., "--svg", directory] => (rest, Some(Path::new(*directory))),
+        words => (words, None),
+    };
     let mut bench = sh::cargo("run --quiet --release -p pidns-benches --");
-    bench.arg(name).args(rest);
+    bench.arg(name).args(words);
     if name != "core" {
         sh::run(&mut sh::cargo("build --quiet --release -p pidns-cli"))?;
         bench.env("PIDNS_BENCH_DYNAMIC", target().join("release/pidns"));
@@ -20,7 +42,24 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> Result<()> {
             bench.env("PIDNS_BENCH_STATIC", program);
         }
     }
-    sh::run(&mut bench)
+    let lines = lines_of(&mut bench)?;
+    let Some(directory) = charts else { return Ok(()) };
+    let drawn = |chart: &&Chart| lines.iter().any(|line| line.starts_with(chart.prefix));
+    CHARTS.iter().filter(drawn).try_for_each(|chart| chart::draw(chart, &lines, directory))
+}
+
+/// Runs `command` and returns its lines, which are shown as they come.
+fn lines_of(command: &mut Command) -> Result<Vec<String>> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut lines = Vec::new();
+    for line in BufReader::new(child.stdout.take().context("its output is piped")?).lines() {
+        let line = line?;
+        println!("{line}");
+        lines.push(line);
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "the bench failed: {status}");
+    Ok(lines)
 }
 
 /// A static `pidns`, where the musl target is installed.

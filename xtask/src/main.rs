@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod chart;
 mod ci;
 mod dist;
 mod layers;
@@ -15,7 +16,8 @@ usage: cargo xtask TASK
   ci             all that has to pass: format, clippy, docs, layers, conformance
   layers         check which crate may know which, and where unsafe may be
   conformance .. play the cases of conformance/ in several worlds and compare
-  bench NAME     launch, core or ptrace: measure beside what is installed here
+  bench NAME [--svg DIR]
+                 launch, core or ptrace: measure beside what is installed here
   dist [DIR]     write a tarball and a Debian package of static programs (to target/dist)
   man [DIR]      write the man pages (to target/man)";
 

@@ -51,18 +51,11 @@ impl HostWorld {
     /// Makes the world `name` whose actors run under the command `prefix`, which may be empty.
     #[must_use]
     pub fn new(name: &str, prefix: Vec<OsString>) -> Self {
-        Self {
-            name: name.to_owned(),
-            prefix,
-            stagehand: None,
-            actors: Vec::new(),
-        }
+        Self { name: name.to_owned(), prefix, stagehand: None, actors: Vec::new() }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
-        self.stagehand
-            .as_ref()
-            .ok_or_else(|| WorldError::Broken("no stage".to_owned()))
+        self.stagehand.as_ref().ok_or_else(|| WorldError::Broken("no stage".to_owned()))
     }
 
     /// Takes in what the actors have said.
@@ -88,30 +81,22 @@ impl HostWorld {
             }
             _ => {
                 self.actors[slot].calling = false;
-                scene.events.push(Event::Done {
-                    slot,
-                    text: text.to_owned(),
-                });
+                scene.events.push(Event::Done { slot, text: text.to_owned() });
             }
         }
     }
 
     fn born(&mut self, scene: &mut Scene, slot: usize, number: &str, sender: i32) {
         self.actors[slot].watched = Watched::find(sender, &actor::thread_name(slot)).ok();
-        scene.events.push(Event::Born {
-            slot,
-            number: number.parse().unwrap_or(0),
-        });
+        scene.events.push(Event::Born { slot, number: number.parse().unwrap_or(0) });
         scene.newcomer = scene.newcomer.filter(|expected| *expected != slot);
     }
 
     /// An actor has executed a program: its call is done, and the other threads of its process are dead.
     fn reborn(&mut self, scene: &mut Scene, slot: usize, sender: i32) {
         for (other, player) in self.actors.iter_mut().enumerate() {
-            let same_process = player
-                .watched
-                .as_ref()
-                .is_some_and(|watched| watched.process == sender);
+            let same_process =
+                player.watched.as_ref().is_some_and(|watched| watched.process == sender);
             if other != slot && same_process {
                 *player = Player::default();
                 scene.events.push(Event::Gone { slot: other });
@@ -125,10 +110,7 @@ impl HostWorld {
         if slot == scene.caller && scene.verb == Verb::Exec {
             scene.answer = Some("0".to_owned());
         } else {
-            scene.events.push(Event::Done {
-                slot,
-                text: "0".to_owned(),
-            });
+            scene.events.push(Event::Done { slot, text: "0".to_owned() });
         }
     }
 
@@ -146,10 +128,7 @@ impl HostWorld {
 
     /// A call that may still make an actor is not over before the actor has said hello.
     fn is_newcomer_due(&self, scene: &Scene) -> bool {
-        let failed = scene
-            .answer
-            .as_ref()
-            .is_some_and(|text| text.starts_with('E'));
+        let failed = scene.answer.as_ref().is_some_and(|text| text.starts_with('E'));
         let caller_lives = self.actors[scene.caller].watched.is_some();
         scene.newcomer.is_some() && !failed && caller_lives
     }
@@ -162,11 +141,7 @@ impl HostWorld {
             let Some(watched) = &player.watched else {
                 continue;
             };
-            let expected = if player.calling {
-                Expected::Calling
-            } else {
-                Expected::Waiting
-            };
+            let expected = if player.calling { Expected::Calling } else { Expected::Waiting };
             match watched.look(expected) {
                 Look::Moving => return None,
                 look @ Look::AtRest(_) => looks.push(look),
@@ -216,21 +191,14 @@ impl HostWorld {
 
     fn wait_for_a_word(&self) -> Result<(), WorldError> {
         let stagehand = self.stagehand()?;
-        let channels: Vec<&Near> = stagehand.slots[..self.actors.len()]
-            .iter()
-            .map(|(near, _)| near)
-            .collect();
+        let channels: Vec<&Near> =
+            stagehand.slots[..self.actors.len()].iter().map(|(near, _)| near).collect();
         raw_channel::wait_any(&channels, Duration::from_micros(50))?;
         Ok(())
     }
 
     fn outcome(&self, scene: Scene) -> Outcome {
-        let Scene {
-            caller,
-            answer,
-            mut events,
-            ..
-        } = scene;
+        let Scene { caller, answer, mut events, .. } = scene;
         let answer = match answer {
             Some(text) => Answer::Done(text),
             None if self.actors[caller].watched.is_none() => Answer::Gone,
@@ -280,9 +248,7 @@ impl World for HostWorld {
             self.wait_for_a_word()?;
             self.listen(&mut scene)?;
             if Instant::now() > deadline {
-                return Err(WorldError::Broken(
-                    "the first actor does not appear".to_owned(),
-                ));
+                return Err(WorldError::Broken("the first actor does not appear".to_owned()));
             }
         }
         Ok(())
@@ -293,18 +259,9 @@ impl World for HostWorld {
         self.grow(newcomer.unwrap_or(0))?;
         self.stagehand()?.slots[slot].0.send(&request.encode())?;
         self.actors[slot].calling = true;
-        let newcomer = if request.verb == Verb::Exec {
-            Some(slot)
-        } else {
-            newcomer
-        };
-        let mut scene = Scene {
-            caller: slot,
-            verb: request.verb,
-            newcomer,
-            answer: None,
-            events: Vec::new(),
-        };
+        let newcomer = if request.verb == Verb::Exec { Some(slot) } else { newcomer };
+        let mut scene =
+            Scene { caller: slot, verb: request.verb, newcomer, answer: None, events: Vec::new() };
         self.settle(&mut scene)?;
         Ok(self.outcome(scene))
     }
@@ -325,19 +282,13 @@ impl World for HostWorld {
 fn check_needs(needs: &[Need]) -> Result<(), WorldError> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = |key: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(key))
-            .unwrap_or_default()
-            .to_owned()
+        status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned()
     };
     if needs.contains(&Need::Root) && line("Uid:").split_whitespace().nth(1) != Some("0") {
         return Err(WorldError::Skip("needs root".to_owned()));
     }
     if needs.contains(&Need::LevelOne) && line("NSpid:").split_whitespace().count() != 1 {
-        return Err(WorldError::Skip(
-            "needs to start in the initial namespace".to_owned(),
-        ));
+        return Err(WorldError::Skip("needs to start in the initial namespace".to_owned()));
     }
     Ok(())
 }

@@ -75,11 +75,7 @@ impl Watched {
             let entry = entry?;
             let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             if comm.trim_end() == name {
-                found = entry
-                    .file_name()
-                    .to_string_lossy()
-                    .parse()
-                    .unwrap_or(process);
+                found = entry.file_name().to_string_lossy().parse().unwrap_or(process);
             }
         }
         Self::thread(process, found)
@@ -89,11 +85,7 @@ impl Watched {
     pub(super) fn thread(process: i32, thread: i32) -> io::Result<Self> {
         let path = PathBuf::from(format!("/proc/{process}/task/{thread}"));
         let status = File::open(path.join("status"))?;
-        Ok(Self {
-            process,
-            status,
-            syscall: path.join("syscall"),
-        })
+        Ok(Self { process, status, syscall: path.join("syscall") })
     }
 
     /// Looks.
@@ -115,23 +107,16 @@ impl Watched {
 
     fn is_in_blocking_call(&self) -> bool {
         let line = fs::read_to_string(&self.syscall).unwrap_or_default();
-        line.split(' ')
-            .next()
-            .is_some_and(|number| BLOCKING.contains(&number))
+        line.split(' ').next().is_some_and(|number| BLOCKING.contains(&number))
     }
 }
 
 fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(key))
-        .map(str::trim_start)
+    text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim_start)
 }
 
 fn switches(text: &str) -> u64 {
-    let count = |key| {
-        field(text, key)
-            .and_then(|value| value.trim().parse::<u64>().ok())
-            .unwrap_or(0)
-    };
+    let count =
+        |key| field(text, key).and_then(|value| value.trim().parse::<u64>().ok()).unwrap_or(0);
     count("voluntary_ctxt_switches:") + count("nonvoluntary_ctxt_switches:")
 }
