@@ -189,8 +189,15 @@ pub fn launch(
     namespaces: Namespaces,
     steps: &[(Step<'_>, OnFailure)],
 ) -> core::result::Result<Launched, Failure> {
+    launch_on(&mut stack::Stack::new(), namespaces, steps)
+}
+
+fn launch_on(
+    stack: &mut stack::Stack,
+    namespaces: Namespaces,
+    steps: &[(Step<'_>, OnFailure)],
+) -> core::result::Result<Launched, Failure> {
     let at_clone = |errno| Failure { step: None, errno };
-    let stack = stack::Stack::new().map_err(at_clone)?;
     let mut pidfd: RawFd = -1;
     let shared = Shared {
         steps,
@@ -224,4 +231,39 @@ pub fn launch(
     }
     let skipped = shared.skipped.load(Ordering::Relaxed);
     Ok(Launched { pid: pid.unsigned_abs(), pidfd, skipped })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_childs_stack_is_twice_as_large_as_it_has_to_be() {
+        let (args, env) = (Strings::new([c"sh"]), Strings::new([]));
+        let shell = ShellArgs::new(&args);
+        let paths = [c"/nonexistent/a", c"/", c"/nonexistent/b"];
+        let steps = [
+            (Step::Write { path: c"/nonexistent/c", data: b"x" }, OnFailure::Skip),
+            (Step::ChangeDirectory(c"/"), OnFailure::Fail),
+            (Step::Keep(0), OnFailure::Fail),
+            (Step::Introduce(-1), OnFailure::Skip),
+            (Step::DefaultAction(Signal::PIPE), OnFailure::Fail),
+            (Step::SignalMask(SignalSet::EMPTY), OnFailure::Fail),
+            (
+                Step::Execute { paths: &paths, args: &args, env: &env, shell: &shell },
+                OnFailure::Fail,
+            ),
+        ];
+        let mut stack = stack::Stack::new();
+        stack.paint();
+        let failure = launch_on(&mut stack, Namespaces::empty(), &steps)
+            .expect_err("there is no such program");
+        assert_eq!(failure, Failure { step: Some(6), errno: Errno::ACCESS });
+        let used = stack.used();
+        assert!(
+            (1..stack.size() / 2).contains(&used),
+            "{used} of {} bytes were used",
+            stack.size()
+        );
+    }
 }
