@@ -111,7 +111,7 @@ impl SpawnError {
                 "there is no directory /proc; --no-proc runs without one"
             }
             (Stage::Image, Errno::ACCESS) => {
-                "the sysctl vm.memfd_noexec forbids programs in memory"
+                "the sysctl vm.memfd_noexec forbids programs in memory, and no file system here takes an unnamed one"
             }
             (Stage::Descriptors, Errno::MFILE | Errno::NFILE) => "too many open files: ulimit -n",
             (Stage::Exec, Errno::NOEXEC) => "the file is no program for this machine",

@@ -7,17 +7,17 @@
 //!
 //! * [`launch`]: start a process from a list of steps, without copying the caller's memory.
 //! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
-//! * [`fd`], [`socket`], [`memfd`], [`poll`], [`tty`]: descriptors.
+//! * [`fd`], [`socket`], [`program`], [`poll`], [`tty`]: descriptors.
 //! * [`environ`]: the caller's environment, exactly.
 
 mod clone3;
 pub mod environ;
 pub mod fd;
 pub mod launch;
-pub mod memfd;
 pub mod pidfd;
 pub mod poll;
 pub mod privilege;
+pub mod program;
 pub mod raw_channel;
 pub mod raw_clone;
 pub mod raw_errno;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pidns_init::protocol::{Role, SUPERVISED};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
-use pidns_sys::{fd, memfd, pidfd};
+use pidns_sys::{fd, pidfd, program};
 
 use super::failed;
 use super::steps::{Steps, as_c_strs};
@@ -43,7 +43,7 @@ impl Image {
         args: &[CString],
         env: &Strings<'_>,
     ) -> Result<(Launched, Control), SpawnError> {
-        let program = program()?.as_raw_fd();
+        let program = sealed()?.as_raw_fd();
         let supervised = CString::new(SUPERVISED).expect("it has no NUL");
         let front = [c"pidns-init", &supervised, c"--"];
         let args = Strings::new(front.into_iter().chain(as_c_strs(args)));
@@ -59,12 +59,20 @@ impl Image {
 static PROGRAM: OnceLock<OwnedFd> = OnceLock::new();
 
 /// The program, sealed in memory: made at the first launch. A failure is not kept: the next launch tries again.
-fn program() -> Result<BorrowedFd<'static>, SpawnError> {
+fn sealed() -> Result<BorrowedFd<'static>, SpawnError> {
     if let Some(program) = PROGRAM.get() {
         return Ok(program.as_fd());
     }
-    let program = memfd::sealed_program("pidns-init", pidns_init::IMAGE)
+    let program = program::in_memory("pidns-init", pidns_init::IMAGE)
+        .or_else(|errno| in_file().ok_or(errno))
         .and_then(|program| fd::at_or_above(program, FLOOR))
         .map_err(|errno| SpawnError::new(Stage::Image, errno))?;
     Ok(PROGRAM.get_or_init(|| program).as_fd())
+}
+
+/// Where memory may not be executed (`vm.memfd_noexec`), a file system may have room for a program without a name.
+fn in_file() -> Option<OwnedFd> {
+    ["/dev/shm", "/run", "/tmp", "/var/tmp"]
+        .iter()
+        .find_map(|directory| program::in_unnamed_file(directory, pidns_init::IMAGE).ok())
 }
