@@ -15,7 +15,7 @@ use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
 pub(crate) fn run(config: &Config) -> ! {
     // In the caller's process group, but not to be ended from its terminal.
     sys::set_mask(SignalSet::ALL);
-    let _ = sys::close_range(0, 2);
+    supervise::keep_own_fds();
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());

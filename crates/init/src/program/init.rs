@@ -91,8 +91,7 @@ struct Init {
 impl Init {
     /// `None` if the kernel has no descriptor for us.
     fn new(config: &Config, command: i32) -> Option<Self> {
-        // What the command has closed is to be closed for those at the other end.
-        let _ = sys::close_range(0, 2);
+        supervise::keep_own_fds();
         let signals = sys::signal_fd(SIGCHLD_ONLY).ok()?;
         let stage = Stage::Running(Term::start(config, sys::now_ns()));
         Some(Self { config: *config, command, signals, stage, code: 0 })

@@ -79,3 +79,13 @@ pub(crate) fn supervisor_is_gone() -> bool {
     let _ = sys::poll(&mut watch, Some(0));
     watch.iter().any(PollFd::is_ready)
 }
+
+/// Closes all descriptors but those that lead to the supervisor. What the command or number 1 has closed is then closed
+/// for those at the other end, too.
+pub(crate) fn keep_own_fds() {
+    // Without that call there is nothing to be done about strangers, but about these.
+    if sys::close_range(0, 2).is_err() {
+        (0..=2).for_each(sys::close);
+    }
+    let _ = sys::close_range(WATCH_FD as u32 + 1, u32::MAX);
+}

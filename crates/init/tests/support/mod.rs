@@ -81,3 +81,43 @@ pub(crate) fn pidfd(pid: i32) -> OwnedFd {
         OwnedFd::from_raw_fd(fd)
     }
 }
+
+/// The children of `pid` and their states, from /proc.
+pub(crate) fn children(pid: i32) -> Vec<(i32, char)> {
+    let stat = |entry: std::fs::DirEntry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        // After the name, which may have any form: state, number of the parent.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        (fields.next()?.parse() == Ok(pid)).then_some((number, state))
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(|entry| stat(entry.unwrap())).collect()
+}
+
+/// A directory of its own for a test, removed at its end.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Makes a file of that name, content and mode.
+    pub(crate) fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
