@@ -127,7 +127,10 @@ fn a_missing_proc_is_seen() {
 fn forbidden_programs_in_memory_are_seen() {
     let script = r#"
         test -e /proc/sys/vm/memfd_noexec || exit 9
-        echo 2 > /proc/sys/vm/memfd_noexec && "$PIDNS" doctor --json"#;
+        echo 2 > /proc/sys/vm/memfd_noexec || exit 8
+        "$PIDNS" run true || exit 7
+        for d in /dev/shm /run /tmp /var/tmp; do mount -t tmpfs -o noexec none $d || exit 6; done
+        "$PIDNS" doctor --json"#;
     let Some(out) = as_other_root(&["--pid", "--fork", "--mount-proc"], script) else { return };
     if out.status.code() == Some(9) {
         println!("skipped: this kernel has no vm.memfd_noexec");

@@ -224,7 +224,9 @@ impl fmt::Display for Cause {
                 ),
             },
             Self::NoProgramsInMemory => {
-                f.write_str("the sysctl vm.memfd_noexec is 2, and pidns has its number 1 in memory")
+                f.write_str(
+                    "the sysctl vm.memfd_noexec is 2, and no file system here takes a program without a name",
+                )
             }
             Self::Yama { scope } => write!(f, "the sysctl kernel.yama.ptrace_scope is {scope}"),
             Self::Short => f.write_str("processes, descriptors or memory are short"),
