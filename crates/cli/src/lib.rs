@@ -5,6 +5,7 @@
 
 pub mod args;
 mod completions;
+mod doctor;
 mod exit;
 mod run;
 mod text;
@@ -22,6 +23,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match action {
         Action::Run(run) => exit::report(run::run(&run)),
+        Action::Doctor(args) => exit::report(doctor::doctor(&args)),
         Action::Completions { shell } => exit::report(completions::print(shell)),
     }
 }

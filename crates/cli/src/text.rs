@@ -1,10 +1,12 @@
 //! Words on the command line: durations and signals; and durations in messages.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use pidns::Signal;
+
+use crate::exit::Failure;
 
 /// Reads a duration as timeout(1) does: a decimal number with `s`, `m`, `h`, `d` or nothing for seconds; `ms` too.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -60,6 +62,23 @@ pub(crate) fn quoted(word: &OsStr) -> String {
 pub(crate) fn without_number(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// Writes `value` as JSON for people, with a newline.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    let mut json = serde_json::to_string_pretty(value).expect("it has string keys only");
+    json.push('\n');
+    json
+}
+
+/// Writes `answer` to standard output. A reader that has had enough is no failure.
+pub(crate) fn print(answer: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(answer.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("cannot write to standard output", without_number(&error)))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

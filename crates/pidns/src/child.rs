@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pidns_sys::poll;
 use pidns_sys::signal::Signal;
 
-use crate::engine::{Engine, Event, Job};
+use crate::engine::{Chosen, Event, Job};
 use crate::namespace::{PidNamespace, Process};
 use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
@@ -61,16 +61,17 @@ pub enum Change {
 
 impl Child {
     pub(crate) fn new(
-        engine: Engine,
-        job: Box<dyn Job>,
+        chosen: Chosen,
         ours: [Option<OwnedFd>; 3],
         hold: bool,
         start: Instant,
     ) -> Self {
         let now = Instant::now();
+        let Chosen { engine, job, passed_over } = chosen;
         let [stdin, stdout, stderr] = ours;
         let report = Report {
             engine,
+            passed_over,
             init_pid: job.init_pid(),
             number: job.number(),
             status: None,

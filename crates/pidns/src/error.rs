@@ -6,6 +6,7 @@ use pidns_sys::Errno;
 
 /// The step at which starting a command failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Stage {
     /// The arguments, environment or options cannot be used.
@@ -58,6 +59,7 @@ impl Stage {
 
 /// Why a command was not started: the stage, and the kernel's error there. Nothing was left running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SpawnError {
     stage: Stage,
     errno: i32,

@@ -26,13 +26,15 @@ mod command;
 mod engine;
 mod error;
 mod namespace;
+pub mod probe;
+mod proc_files;
 mod report;
 mod status;
 mod stdio;
 
 pub use child::{Change, Child};
 pub use command::{Command, Leftovers, Map, Output, Proc};
-pub use engine::Engine;
+pub use engine::{Engine, PassedOver};
 pub use error::{SpawnError, Stage};
 pub use namespace::{PidNamespace, Process};
 pub use pidns_sys::signal::{Signal, SignalSet, UnknownSignal};

@@ -8,11 +8,13 @@
 //! * [`launch`]: start a process from a list of steps, without copying the caller's memory.
 //! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
 //! * [`fd`], [`socket`], [`program`], [`poll`], [`tty`]: descriptors.
+//! * [`file`], [`system`], [`privilege`]: files, the machine, and who the caller is.
 //! * [`environ`]: the caller's environment, exactly.
 
 mod clone3;
 pub mod environ;
 pub mod fd;
+pub mod file;
 pub mod launch;
 pub mod pidfd;
 pub mod poll;
@@ -27,6 +29,7 @@ pub mod raw_signal;
 pub mod raw_wait;
 pub mod signal;
 pub mod socket;
+pub mod system;
 pub mod tty;
 pub mod wait;
 

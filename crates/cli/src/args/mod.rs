@@ -1,6 +1,7 @@
 //! What can be said on the command line: [`Run`] and its neighbours, which clap reads, and [`fast`], which reads the
 //! plain part of it sooner.
 
+mod doctor;
 mod fast;
 
 use std::ffi::OsString;
@@ -12,6 +13,8 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use pidns::Signal;
 
 use crate::text;
+
+pub use doctor::Doctor;
 
 /// Run commands so that no process outlives them.
 #[derive(Debug, Parser)]
@@ -28,6 +31,8 @@ const AFTER: &str = "Try: pidns run -- make test";
 pub enum Action {
     /// Run COMMAND in a PID namespace of its own, and kill all that is left when it ends.
     Run(Run),
+    /// Say which engines work here, and what is in the way of the others.
+    Doctor(Doctor),
     /// Print completions for a shell.
     Completions {
         /// For which shell.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::Run;
 use crate::exit::Failure;
+use crate::text;
 
 /// Where the report goes.
 pub(super) struct File {
@@ -33,6 +34,7 @@ struct Json<'a> {
 
 #[derive(Serialize)]
 struct Ran {
+    passed_over: Vec<PassedOver>,
     init_pid: u32,
     number: Option<u32>,
     status: Option<i32>,
@@ -43,6 +45,14 @@ struct Ran {
     zapped: Option<usize>,
     times: Times,
     rusage: Usage,
+}
+
+#[derive(Serialize)]
+struct PassedOver {
+    engine: &'static str,
+    stage: pidns::Stage,
+    errno: i32,
+    error: String,
 }
 
 #[derive(Serialize)]
@@ -99,8 +109,7 @@ impl File {
             error: report.err().map(Failure::message),
             ran: report.ok().map(ran),
         };
-        let mut text = serde_json::to_string_pretty(&json).expect("it has string keys only");
-        text.push('\n');
+        let text = text::json(&json);
         let written = match &mut self.file {
             Some(file) => file.write_all(text.as_bytes()),
             None => io::stdout().write_all(text.as_bytes()),
@@ -114,6 +123,7 @@ impl File {
 fn ran(report: &Report) -> Ran {
     let status = report.status;
     Ran {
+        passed_over: report.passed_over.iter().map(passed_over).collect(),
         init_pid: report.init_pid,
         number: report.number,
         status: status.and_then(|status| status.code()),
@@ -132,6 +142,15 @@ fn ran(report: &Report) -> Ran {
             system: seconds(report.usage.system),
             max_rss_kb: report.usage.max_rss_kb,
         },
+    }
+}
+
+fn passed_over(passed: &pidns::PassedOver) -> PassedOver {
+    PassedOver {
+        engine: passed.engine.name(),
+        stage: passed.error.stage(),
+        errno: passed.error.errno(),
+        error: passed.error.to_string(),
     }
 }
 

@@ -80,6 +80,9 @@ fn supervise_to_end(
             "engine {engine}, number 1 is process {init}, up in {}",
             text::human(report.times.launch)
         ));
+        for passed in &report.passed_over {
+            exit::say(format_args!("not engine {}: {}", passed.engine.name(), passed.error));
+        }
     }
     let status = signals
         .supervise(&mut child)

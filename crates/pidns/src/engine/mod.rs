@@ -3,6 +3,7 @@
 //! [`Spec`] is a command made ready: plain data and open descriptors. An engine turns it into a [`Job`]. Engines do not
 //! know each other.
 
+mod auto;
 mod control;
 mod kernel;
 
@@ -18,6 +19,9 @@ use crate::command::{Map, Proc};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
+
+pub use auto::PassedOver;
+pub(crate) use auto::{Chosen, ORDER};
 
 /// How PID namespaces are had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -117,9 +121,19 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
 }
 
 /// Starts `spec` and says which engine it was.
-pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<(Engine, Box<dyn Job>), SpawnError> {
+pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<Chosen, SpawnError> {
     match engine {
-        Engine::Auto | Engine::Kernel => Ok((Engine::Kernel, kernel::launch(spec)?)),
-        Engine::Ptrace | Engine::Subreaper => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
+        Engine::Auto => auto::launch(spec),
+        _ => launch_with(engine, spec).map(|job| Chosen { engine, job, passed_over: Vec::new() }),
+    }
+}
+
+/// Starts `spec` with this engine and no other.
+fn launch_with(engine: Engine, spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
+    match engine {
+        Engine::Kernel => kernel::launch(spec),
+        Engine::Auto | Engine::Ptrace | Engine::Subreaper => {
+            Err(SpawnError::new(Stage::Engine, Errno::NOSYS))
+        }
     }
 }
