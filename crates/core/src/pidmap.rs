@@ -88,7 +88,8 @@ pub(crate) struct Run {
 impl Run {
     /// Visits the taken numbers of the run.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, PidIx)> {
-        let bits = core::iter::successors(Some(self.taken), |&rest| Some(rest & (rest - 1)));
+        let clear_lowest = |&rest: &u64| Some(rest & rest.wrapping_sub(1));
+        let bits = core::iter::successors(Some(self.taken), clear_lowest);
         bits.take_while(|&rest| rest != 0).map(|rest| {
             let bit = rest.trailing_zeros();
             (self.base + bit, PidIx::from_slot(self.pids[bit as usize]))
