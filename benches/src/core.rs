@@ -17,23 +17,17 @@ const RUNS: usize = 5;
 const MILLION: u32 = 1_000_000;
 
 /// Runs the suite, or the part whose name contains `only`, and prints it.
-pub(crate) fn run(allocator: &Allocator, only: &str) {
+pub(crate) fn run(allocator: &Allocator, only: &str) -> anyhow::Result<()> {
     let parts: [(&str, &dyn Fn()); 6] = [
-        ("alloc_free_1k", &|| {
-            alloc_free("core.alloc_free_1k_ns", 1_000)
-        }),
-        ("alloc_free_1m", &|| {
-            alloc_free("core.alloc_free_1m_ns", MILLION)
-        }),
+        ("alloc_free_1k", &|| alloc_free("core.alloc_free_1k_ns", 1_000)),
+        ("alloc_free_1m", &|| alloc_free("core.alloc_free_1m_ns", MILLION)),
         ("alloc_free_full", &alloc_free_full),
         ("fork_exit_wait", &fork_exit_wait),
         ("zap_1m", &|| million(allocator)),
         ("wait_nothing", &wait_nothing),
     ];
-    parts
-        .iter()
-        .filter(|(name, _)| name.contains(only))
-        .for_each(|(_, part)| part());
+    parts.iter().filter(|(name, _)| name.contains(only)).for_each(|(_, part)| part());
+    Ok(())
 }
 
 /// Prints one result.
@@ -67,8 +61,7 @@ fn machine() -> (TaskSet, TaskId, Work) {
 }
 
 fn fork(set: &mut TaskSet, parent: TaskId, args: &CloneArgs<'_>, work: &mut Work) -> TaskId {
-    set.clone_task(parent, args, &Root, || (), (), work)
-        .expect("numbers and memory are there")
+    set.clone_task(parent, args, &Root, || (), (), work).expect("numbers and memory are there")
 }
 
 /// Returns nanoseconds per step of the best run.
@@ -87,9 +80,7 @@ fn per_step(time: Duration, steps: u32) -> f64 {
 
 fn reserve_and_abandon(set: &mut TaskSet, init: TaskId, work: &mut Work, steps: u32) {
     for _ in 0..steps {
-        let reservation = set
-            .reserve(init, &CloneArgs::fork(), &Root)
-            .expect("a number is free");
+        let reservation = set.reserve(init, &CloneArgs::fork(), &Root).expect("a number is free");
         set.abandon(black_box(reservation), work);
     }
 }
@@ -99,29 +90,19 @@ fn alloc_free(name: &str, live: u32) {
     for _ in 1..live {
         fork(&mut set, init, &CloneArgs::fork(), &mut work);
     }
-    let ns = best(500_000, |steps| {
-        reserve_and_abandon(&mut set, init, &mut work, steps)
-    });
+    let ns = best(500_000, |steps| reserve_and_abandon(&mut set, init, &mut work, steps));
     line(name, ns, "ns");
 }
 
 /// Every number of a namespace is taken but one.
 fn alloc_free_full() {
     let (mut set, init, mut work) = machine();
-    while set
-        .clone_task(init, &CloneArgs::thread(), &Root, || (), (), &mut work)
-        .is_ok()
-    {}
+    while set.clone_task(init, &CloneArgs::thread(), &Root, || (), (), &mut work).is_ok() {}
     // The numbers below 300 are out of the cursor's reach; the hole is in the middle of the rest.
     let hole = pidns_core::Pid::from_raw(2_000_000).expect("positive");
-    let thread = set
-        .find_task(set.root(), hole)
-        .expect("every number is taken");
-    set.exit(thread, ExitStatus::exited(0), &mut work)
-        .expect("it lives");
-    let ns = best(500_000, |steps| {
-        reserve_and_abandon(&mut set, init, &mut work, steps)
-    });
+    let thread = set.find_task(set.root(), hole).expect("every number is taken");
+    set.exit(thread, ExitStatus::exited(0), &mut work).expect("it lives");
+    let ns = best(500_000, |steps| reserve_and_abandon(&mut set, init, &mut work, steps));
     line("core.alloc_free_full_ns", ns, "ns");
 }
 
@@ -176,8 +157,7 @@ fn zap_all(set: &mut TaskSet, init: TaskId, work: &mut Work) {
     let begun = set.exit(init, ExitStatus::exited(0), work);
     assert_eq!(begun, Ok(ExitOutcome::AwaitZap));
     for task in std::mem::take(&mut work.killed) {
-        set.exit(task, ExitStatus::exited(0), work)
-            .expect("it was killed, and has not exited yet");
+        set.exit(task, ExitStatus::exited(0), work).expect("it was killed, and has not exited yet");
     }
     let mut outcome = begun;
     while let Some(task) = work.resumed.pop() {

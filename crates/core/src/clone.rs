@@ -164,33 +164,17 @@ impl<G, T> TaskSet<G, T> {
         if self.tasks[caller].reservations == u8::MAX {
             return Err(Errno::EAGAIN);
         }
-        let group = if args.flags.contains(CloneFlags::THREAD) {
-            None
-        } else {
-            Some(self.groups.claim()?)
-        };
-        let task = self
-            .tasks
-            .claim()
-            .inspect_err(|_| self.unclaim_group(group))?;
+        let group =
+            if args.flags.contains(CloneFlags::THREAD) { None } else { Some(self.groups.claim()?) };
+        let task = self.tasks.claim().inspect_err(|_| self.unclaim_group(group))?;
         let (ns_children, pid) = self.reserve_pid(caller, args, auth).inspect_err(|_| {
             self.tasks.unclaim(task);
             self.unclaim_group(group);
         })?;
         self.tasks[caller].reservations += 1;
         let (task, pid) = (self.task_id(task), self.pid_id(pid));
-        let CloneArgs {
-            flags, exit_signal, ..
-        } = *args;
-        Ok(Reservation {
-            task,
-            pid,
-            caller,
-            group,
-            ns_children,
-            exit_signal,
-            flags,
-        })
+        let CloneArgs { flags, exit_signal, .. } = *args;
+        Ok(Reservation { task, pid, caller, group, ns_children, exit_signal, flags })
     }
 
     fn unclaim_group(&mut self, group: Option<GroupIx>) {
@@ -268,12 +252,7 @@ impl<G, T> TaskSet<G, T> {
         task: T,
         sink: Sink<'_, G, T>,
     ) -> TaskId {
-        let Reservation {
-            caller,
-            ns_children,
-            flags,
-            ..
-        } = reservation;
+        let Reservation { caller, ns_children, flags, .. } = reservation;
         let (new, pid) = (reservation.task.ix(), reservation.pid.ix());
         self.tasks[caller].reservations -= 1;
         let group_ix = reservation.group.unwrap_or_else(|| self.group_of(caller));

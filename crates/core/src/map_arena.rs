@@ -34,11 +34,7 @@ pub(crate) trait Pooled {
 }
 
 impl Pooled for Node {
-    const BLANK: Self = Node {
-        present: 0,
-        full: 0,
-        children: [0; 64],
-    };
+    const BLANK: Self = Node { present: 0, full: 0, children: [0; 64] };
     fn reset(&mut self) {
         (self.present, self.full) = (0, 0);
     }
@@ -48,10 +44,7 @@ impl Pooled for Node {
 }
 
 impl Pooled for Leaf {
-    const BLANK: Self = Leaf {
-        used: 0,
-        pids: [0; 64],
-    };
+    const BLANK: Self = Leaf { used: 0, pids: [0; 64] };
     fn reset(&mut self) {
         self.used = 0;
     }
@@ -75,13 +68,7 @@ pub(crate) struct Pool<E> {
 
 impl<E: Pooled> Pool<E> {
     const fn new() -> Self {
-        Self {
-            chunks: Vec::new(),
-            free: NONE,
-            top: 0,
-            in_use: 0,
-            denied: false,
-        }
+        Self { chunks: Vec::new(), free: NONE, top: 0, in_use: 0, denied: false }
     }
 
     /// Makes sure that the next `count` calls of [`take`](Self::take) have room; `count` is at most a chunk.
@@ -163,9 +150,6 @@ pub(crate) struct MapArena {
 
 impl MapArena {
     pub(crate) const fn new() -> Self {
-        Self {
-            nodes: Pool::new(),
-            leaves: Pool::new(),
-        }
+        Self { nodes: Pool::new(), leaves: Pool::new() }
     }
 }

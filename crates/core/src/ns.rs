@@ -265,10 +265,7 @@ impl<G, T> TaskSet<G, T> {
             let id = self.ns_id(ns);
             let mut gone = self.spaces.remove(ns);
             gone.map.clear(&mut self.maps);
-            sink.emit(Effect::NamespaceReleased {
-                ns: id,
-                owner: gone.owner,
-            });
+            sink.emit(Effect::NamespaceReleased { ns: id, owner: gone.owner });
             at = gone.parent;
         }
     }

@@ -71,10 +71,7 @@ struct Hot {
 }
 
 impl Hot {
-    const COLD: Hot = Hot {
-        prefix: NONE,
-        path: [0; TOP + 1],
-    };
+    const COLD: Hot = Hot { prefix: NONE, path: [0; TOP + 1] };
 }
 
 /// Up to 64 numbers in a row.
@@ -104,12 +101,7 @@ impl Run {
 
 impl PidMap {
     pub(crate) const fn new() -> Self {
-        Self {
-            root: NONE,
-            cursor: 0,
-            spare: NONE,
-            hot: Hot::COLD,
-        }
+        Self { root: NONE, cursor: 0, spare: NONE, hot: Hot::COLD }
     }
 
     /// Returns the last number that the cursor handed out, -1 before the first.
@@ -135,13 +127,8 @@ impl PidMap {
         // Once the cursor has passed the reserved range, that range is for set_tid only.
         let min = if self.cursor > RESERVED { RESERVED } else { 1 };
         let start = self.cursor.max(min);
-        let free_from = |from| {
-            self.first(arena, from, Wanted::Free)
-                .filter(|&n| n < pid_max)
-        };
-        let number = free_from(start)
-            .or_else(|| free_from(min))
-            .ok_or(Errno::EAGAIN)?;
+        let free_from = |from| self.first(arena, from, Wanted::Free).filter(|&n| n < pid_max);
+        let number = free_from(start).or_else(|| free_from(min)).ok_or(Errno::EAGAIN)?;
         self.set(arena, number, pid)?;
         self.cursor = number + 1;
         Ok(number)
@@ -183,11 +170,7 @@ impl PidMap {
         let first = self.first(arena, from, Wanted::Taken)?;
         let leaf = arena.leaves.at(self.path(arena, first)?[0]);
         let taken = leaf.used & from_bit(digit(first, 0));
-        Some(Run {
-            base: first & !63,
-            taken,
-            pids: leaf.pids,
-        })
+        Some(Run { base: first & !63, taken, pids: leaf.pids })
     }
 
     #[inline]
@@ -225,11 +208,7 @@ impl PidMap {
                 if wanted == Wanted::Free { !used } else { used }
             } else {
                 let node = arena.nodes.at(path[height]);
-                if wanted == Wanted::Free {
-                    !node.full
-                } else {
-                    node.present
-                }
+                if wanted == Wanted::Free { !node.full } else { node.present }
             };
             let here = digit(number, height);
             let fits = fits & from_bit(here);
@@ -290,10 +269,7 @@ impl PidMap {
                 Some(path) => path,
                 None => self.grow(arena, number)?,
             };
-            self.hot = Hot {
-                prefix: number >> BITS,
-                path,
-            };
+            self.hot = Hot { prefix: number >> BITS, path };
         }
         let entry = arena.leaves.at_mut(self.hot.path[0]);
         let bit = digit(number, 0);
@@ -334,11 +310,7 @@ impl PidMap {
         for height in (1..=TOP).rev() {
             let child = digit(number, height);
             if arena.nodes.at(path[height]).present >> child & 1 == 0 {
-                let fresh = if height == 1 {
-                    arena.leaves.take()
-                } else {
-                    arena.nodes.take()
-                };
+                let fresh = if height == 1 { arena.leaves.take() } else { arena.nodes.take() };
                 let node = arena.nodes.at_mut(path[height]);
                 node.present |= 1 << child;
                 node.children[child as usize] = fresh;
@@ -354,10 +326,7 @@ impl PidMap {
             let Some(path) = self.path(arena, number) else {
                 return;
             };
-            self.hot = Hot {
-                prefix: number >> BITS,
-                path,
-            };
+            self.hot = Hot { prefix: number >> BITS, path };
         }
         let entry = arena.leaves.at_mut(self.hot.path[0]);
         let was_full = entry.used == u64::MAX;

@@ -79,8 +79,7 @@ impl<G, T> TaskSet<G, T> {
     fn kill_members(&mut self, ns: NsIx, sink: Sink<'_, G, T>) {
         let mut from = Pid::INIT.number() + 1;
         while let Some(run) = self.spaces[ns].map.next_run(&self.maps, from) {
-            run.iter()
-                .for_each(|(_, pid)| self.kill_member(ns, pid, sink));
+            run.iter().for_each(|(_, pid)| self.kill_member(ns, pid, sink));
             from = run.end();
         }
     }

@@ -108,7 +108,8 @@ fn threads_are_refused_while_children_go_elsewhere() {
 #[test]
 fn a_thread_cannot_be_the_first_of_a_new_namespace() {
     let mut w = World::new();
-    let args = CloneArgs { flags: CloneArgs::thread().flags | CloneFlags::NEWPID, ..CloneArgs::thread() };
+    let args =
+        CloneArgs { flags: CloneArgs::thread().flags | CloneFlags::NEWPID, ..CloneArgs::thread() };
     assert_eq!(w.try_clone(w.root, args), Err(Errno::EINVAL));
 }
 
@@ -117,7 +118,8 @@ fn a_thread_cannot_be_the_first_of_a_new_namespace() {
 fn a_new_init_may_be_a_sibling_of_its_creator() {
     let mut w = World::new();
     let shell = w.fork(w.root);
-    let init = w.try_clone(shell, CloneArgs::process(CloneFlags::NEWPID | CloneFlags::PARENT)).unwrap();
+    let init =
+        w.try_clone(shell, CloneArgs::process(CloneFlags::NEWPID | CloneFlags::PARENT)).unwrap();
     assert_eq!(w.getpid(init), 1);
     assert_eq!(w.set.parent(init), Ok(Some(w.root)));
     assert_eq!(w.wait(shell), Err(Errno::ECHILD));
@@ -151,7 +153,9 @@ fn an_injected_member_can_make_a_sibling_that_the_outer_parent_reaps() {
 #[test]
 fn a_new_namespace_goes_with_shared_memory_and_vfork() {
     let mut w = World::new();
-    for flags in [CloneFlags::VM, CloneFlags::VM | CloneFlags::VFORK, CloneFlags::VM | CloneFlags::SIGHAND] {
+    for flags in
+        [CloneFlags::VM, CloneFlags::VM | CloneFlags::VFORK, CloneFlags::VM | CloneFlags::SIGHAND]
+    {
         let init = w.try_clone(w.root, CloneArgs::process(flags | CloneFlags::NEWPID)).unwrap();
         assert_eq!(w.getpid(init), 1);
     }
@@ -166,7 +170,8 @@ fn an_init_may_have_any_exit_signal() {
     let mut w = World::new();
     for exit_signal in [None, Some(Signal::USR1)] {
         let shell = w.fork(w.root);
-        let init = w.try_clone(shell, CloneArgs { exit_signal, ..CloneArgs::new_pid_ns() }).unwrap();
+        let init =
+            w.try_clone(shell, CloneArgs { exit_signal, ..CloneArgs::new_pid_ns() }).unwrap();
         w.exit(init, 0);
         assert_eq!(w.wait(shell), Err(Errno::ECHILD));
         assert!(w.wait_for(shell, -1, WaitOptions::ALL).unwrap().is_some());
@@ -226,7 +231,8 @@ fn thirty_two_levels_can_be_nested_and_no_more() {
     }
     assert_eq!(w.try_clone(deepest, CloneArgs::new_pid_ns()), Err(Errno::ENOSPC));
     assert_eq!(w.unshare(deepest), Err(Errno::ENOSPC));
-    let numbers: Vec<i32> = w.set.numbers(w.set.tid(deepest).unwrap()).map(|upid| upid.nr.raw()).collect();
+    let numbers: Vec<i32> =
+        w.set.numbers(w.set.tid(deepest).unwrap()).map(|upid| upid.nr.raw()).collect();
     assert_eq!(numbers.len(), 33);
     assert_eq!((numbers[0], numbers[31], numbers[32]), (1, 32, 33));
 }
@@ -264,7 +270,8 @@ fn a_namespace_is_uncharged_when_nothing_refers_to_it_any_more() {
     w.set.get_ns(ns).unwrap();
     w.exit(init, 0);
     w.wait(w.root).unwrap();
-    let released = |w: &World| w.out.log.contains(&Effect::NamespaceReleased { ns, owner: UserNs(0) });
+    let released =
+        |w: &World| w.out.log.contains(&Effect::NamespaceReleased { ns, owner: UserNs(0) });
     assert!(!released(&w), "an open file holds it");
     w.call(|set, out| set.release_ns(ns, out)).unwrap();
     assert!(released(&w));
@@ -277,7 +284,10 @@ fn a_new_namespace_needs_the_capability() {
     let mut w = World::new();
     let poor = Denied(Capability::SysAdmin);
     assert_eq!(w.try_clone_as(w.root, CloneArgs::new_pid_ns(), &poor), Err(Errno::EPERM));
-    assert_eq!(w.call(|set, out| set.unshare(set.child_reaper(set.root()).unwrap(), &poor, out)), Err(Errno::EPERM));
+    assert_eq!(
+        w.call(|set, out| set.unshare(set.child_reaper(set.root()).unwrap(), &poor, out)),
+        Err(Errno::EPERM)
+    );
 }
 
 /// A caller of a user namespace that is not below the owner of the PID namespace.
@@ -358,7 +368,8 @@ fn a_first_fork_that_gets_no_number_does_not_close_the_namespace() {
 #[test]
 fn the_vfork_parent_of_an_init_goes_on_before_any_member_is_killed() {
     let mut w = World::new();
-    let init = w.try_clone(w.root, CloneArgs::process(CloneFlags::NEWPID | CloneFlags::VFORK)).unwrap();
+    let init =
+        w.try_clone(w.root, CloneArgs::process(CloneFlags::NEWPID | CloneFlags::VFORK)).unwrap();
     let member = w.fork(init);
     w.exit(init, 0);
     let at = |effect: Effect| w.out.log.iter().position(|logged| *logged == effect).unwrap();
@@ -381,7 +392,10 @@ fn an_abandoned_reservation_leaves_nothing_behind() {
     let before = (w.set.task_count(), w.set.namespaces().count(), w.set.ns_pid_count(w.set.root()));
     let reservation = w.set.reserve(shell, &CloneArgs::new_pid_ns(), &Root).unwrap();
     w.call(|set, out| set.abandon(reservation, out));
-    assert_eq!(before, (w.set.task_count(), w.set.namespaces().count(), w.set.ns_pid_count(w.set.root())));
+    assert_eq!(
+        before,
+        (w.set.task_count(), w.set.namespaces().count(), w.set.ns_pid_count(w.set.root()))
+    );
     assert_eq!(w.set.outstanding(), 0);
 }
 

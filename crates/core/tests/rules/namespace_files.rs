@@ -186,7 +186,11 @@ fn translation_fails_for_nobody_and_for_the_invisible_and_works_for_zombies() {
     let (outside, inside) = (w.set.root(), w.ns(init));
     assert_eq!(w.set.translate(inside, 0, outside), Err(Errno::ESRCH));
     assert_eq!(w.set.translate(inside, 2, outside), Err(Errno::ESRCH));
-    assert_eq!(w.set.translate(outside, 2, inside), Err(Errno::ESRCH), "the shell is invisible inside");
+    assert_eq!(
+        w.set.translate(outside, 2, inside),
+        Err(Errno::ESRCH),
+        "the shell is invisible inside"
+    );
     w.exit(init, 0);
     assert_eq!(w.set.translate(inside, 1, outside).map(Pid::raw), Ok(3));
     w.wait(shell).unwrap();

@@ -102,7 +102,11 @@ fn setpgid_refuses_session_leaders_strangers_other_sessions_and_children_after_e
     let (a, b) = (w.fork(w.root), w.fork(w.root));
     let thread = w.thread(a);
     assert_eq!(w.setpgid(a, 3, 0), Err(Errno::ESRCH), "a sibling");
-    assert_eq!(w.setpgid(a, w.seen(thread, a), 0), Err(Errno::EINVAL), "a thread that does not lead");
+    assert_eq!(
+        w.setpgid(a, w.seen(thread, a), 0),
+        Err(Errno::EINVAL),
+        "a thread that does not lead"
+    );
     assert_eq!(w.setpgid(a, 0, -2), Err(Errno::EINVAL));
     w.call(|set, out| set.exec(b, out)).unwrap();
     assert_eq!(w.setpgid(w.root, 3, 0), Err(Errno::EACCES));
@@ -157,7 +161,8 @@ fn with_pid_max_400_a_hundred_children_fit_after_the_wrap() {
     w.set.set_pid_max(w.root, 400).unwrap();
     w.set.set_ns_last_pid(w.root, 399, &Root).unwrap();
     let mut out = Vec::new();
-    let mut fork = |w: &mut World| w.set.clone_task(w.root, &CloneArgs::fork(), &Root, || (), (), &mut out);
+    let mut fork =
+        |w: &mut World| w.set.clone_task(w.root, &CloneArgs::fork(), &Root, || (), (), &mut out);
     for number in 300..400 {
         let child = fork(&mut w).unwrap();
         assert_eq!(w.getpid(child), number);

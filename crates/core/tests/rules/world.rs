@@ -39,7 +39,12 @@ impl World {
         self.try_clone_as(parent, args, &Root)
     }
 
-    pub(crate) fn try_clone_as(&mut self, parent: TaskId, args: CloneArgs<'_>, auth: &dyn Authority) -> Result<TaskId> {
+    pub(crate) fn try_clone_as(
+        &mut self,
+        parent: TaskId,
+        args: CloneArgs<'_>,
+        auth: &dyn Authority,
+    ) -> Result<TaskId> {
         self.call(|set, out| set.clone_task(parent, &args, auth, || (), (), out))
     }
 
@@ -100,7 +105,13 @@ impl World {
         self.action_with(task, signal, disposition, ActionFlags::empty());
     }
 
-    pub(crate) fn action_with(&mut self, task: TaskId, signal: Signal, to: Disposition, flags: ActionFlags) {
+    pub(crate) fn action_with(
+        &mut self,
+        task: TaskId,
+        signal: Signal,
+        to: Disposition,
+        flags: ActionFlags,
+    ) {
         let group = self.group(task);
         self.call(|set, _| set.sigaction(group, signal, to, flags)).unwrap();
     }
@@ -128,9 +139,16 @@ impl World {
         self.wait_on(caller, target, options)
     }
 
-    pub(crate) fn wait_on(&mut self, caller: TaskId, target: WaitTarget, options: WaitOptions) -> Waited {
+    pub(crate) fn wait_on(
+        &mut self,
+        caller: TaskId,
+        target: WaitTarget,
+        options: WaitOptions,
+    ) -> Waited {
         match self.call(|set, out| set.wait(caller, target, options | WaitOptions::NOHANG, out))? {
-            WaitOutcome::Ready(report) => Ok(Some((Pid::raw_or_zero(report.pid), report.status.raw()))),
+            WaitOutcome::Ready(report) => {
+                Ok(Some((Pid::raw_or_zero(report.pid), report.status.raw())))
+            }
             WaitOutcome::Nothing => Ok(None),
             WaitOutcome::Block => panic!("WNOHANG was given"),
         }
