@@ -44,10 +44,6 @@ fn unshare_moves_only_later_children_which_are_1_2_3_inside() {
         let child = w.fork(shell);
         assert_eq!((w.getpid(child), w.getppid(child)), (number, 0));
         assert_eq!(w.seen(child, shell), 2 + number);
-        w.exit(child, 0);
-        if number == 1 {
-            return assert_eq!(w.wait(shell), Ok(Some((3, 0)))); // its death ends the namespace
-        }
     }
 }
 
@@ -170,6 +166,7 @@ fn an_init_may_have_any_exit_signal() {
     let mut w = World::new();
     for exit_signal in [None, Some(Signal::USR1)] {
         let shell = w.fork(w.root);
+        w.action(shell, Signal::USR1, HANDLER);
         let init =
             w.try_clone(shell, CloneArgs { exit_signal, ..CloneArgs::new_pid_ns() }).unwrap();
         w.exit(init, 0);
@@ -349,7 +346,7 @@ fn on_7_2_a_first_fork_that_fails_late_can_be_repeated() {
     let reservation = w.set.reserve(w.root, &CloneArgs::fork(), &Root).unwrap();
     w.call(|set, out| set.abandon(reservation, out));
     let init = w.fork(w.root);
-    assert_eq!(w.getpid(init), 2, "the cursor has moved");
+    assert_eq!(w.getpid(init), 1);
 }
 
 // CRE-24

@@ -125,7 +125,7 @@ fn setsid_is_refused_to_leaders_and_where_the_number_names_a_group() {
     let b = w.fork(w.root);
     w.setpgid(b, 0, 0).unwrap();
     let member = w.fork(b);
-    w.setpgid(w.root, 3, w.getpgrp(w.root)).unwrap_err();
+    w.setpgid(b, 0, w.getpgrp(a)).unwrap_err();
     assert_eq!(w.setsid(b), Err(Errno::EPERM));
     assert_eq!(w.getpgrp(member), 3);
 }
