@@ -7,7 +7,6 @@
 //! memory).
 
 use crate::raw_errno::{RawErrno, check};
-use std::convert::Infallible;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 /// What to ask of clone3(2).
@@ -171,7 +170,7 @@ const CHILD_STACK: usize = 256 * 1024;
 pub fn clone_shared(
     flags: u64,
     exit_signal: i32,
-    entry: fn(usize) -> Infallible,
+    entry: fn(usize) -> !,
     argument: usize,
 ) -> Result<i32, RawErrno> {
     let bits = (flags | SHARES_MEMORY) as i32 | (exit_signal & 0xff);
@@ -202,14 +201,14 @@ pub fn clone_shared(
 
 /// What a child of [`clone_shared`] is to run.
 struct Start {
-    entry: fn(usize) -> Infallible,
+    entry: fn(usize) -> !,
     argument: usize,
 }
 
 extern "C" fn run_start(start: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `clone_shared` passes a leaked `Start`.
     let Start { entry, argument } = unsafe { &*start.cast::<Start>() };
-    match entry(*argument) {}
+    entry(*argument)
 }
 
 /// Ends the calling thread alone, as exit(2) (the system call, not the library function) does.
