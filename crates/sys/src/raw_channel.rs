@@ -45,6 +45,14 @@ impl Far {
     pub fn number(&self) -> i32 {
         self.0.as_raw_fd()
     }
+
+    /// Forgets messages that nobody has read.
+    pub fn drain(&self) {
+        let mut data = [0u8; MAX_MESSAGE];
+        while net::recv(&self.0, data.as_mut_slice(), RecvFlags::DONTWAIT)
+            .is_ok_and(|(len, _)| len > 0)
+        {}
+    }
 }
 
 /// A message and its sender.

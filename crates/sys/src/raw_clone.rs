@@ -7,6 +7,7 @@
 //! memory).
 
 use crate::raw_errno::{RawErrno, check};
+use std::ffi::CString;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 /// What to ask of clone3(2).
@@ -50,7 +51,7 @@ const SHARES_MEMORY: u64 = libc::CLONE_VM as u64;
 ///
 /// # Errors
 /// Those of clone3(2). `EINVAL` without asking the kernel for `CLONE_VM` without `CLONE_THREAD` or with `CLONE_THREAD` in a
-/// combination that the kernel would accept: a child on shared memory needs a stack, see [`clone_exec`].
+/// combination that the kernel would accept: a child on shared memory needs a stack, see [`clone_shared`].
 pub fn clone3(request: &CloneRequest<'_>) -> Result<Cloned, RawErrno> {
     let mut parent_tid: i32 = 0;
     let mut child_tid: i32 = 0;
@@ -167,11 +168,11 @@ const CHILD_STACK: usize = 256 * 1024;
 /// # Errors
 /// Those of clone(2).
 #[doc(alias = "vfork")]
-pub fn clone_shared(
+pub fn clone_shared<T: Sync + 'static>(
     flags: u64,
     exit_signal: i32,
-    entry: fn(usize) -> !,
-    argument: usize,
+    entry: fn(&'static T) -> !,
+    argument: &'static T,
 ) -> Result<i32, RawErrno> {
     let bits = (flags | SHARES_MEMORY) as i32 | (exit_signal & 0xff);
     if flags & libc::CLONE_THREAD as u64 != 0 {
@@ -195,20 +196,20 @@ pub fn clone_shared(
     let top = unsafe { stack.byte_add(CHILD_STACK) };
     let start = Box::leak(Box::new(Start { entry, argument }));
     // SAFETY: `top` is the end of a writable mapping that stays for ever, and so does `start`.
-    let child = unsafe { libc::clone(run_start, top, bits, (&raw mut *start).cast()) };
+    let child = unsafe { libc::clone(run_start::<T>, top, bits, (&raw mut *start).cast()) };
     check(child.into()).map(|child| child as i32)
 }
 
 /// What a child of [`clone_shared`] is to run.
-struct Start {
-    entry: fn(usize) -> !,
-    argument: usize,
+struct Start<T: 'static> {
+    entry: fn(&'static T) -> !,
+    argument: &'static T,
 }
 
-extern "C" fn run_start(start: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `clone_shared` passes a leaked `Start`.
-    let Start { entry, argument } = unsafe { &*start.cast::<Start>() };
-    entry(*argument)
+extern "C" fn run_start<T: Sync + 'static>(start: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `clone_shared` passes a leaked `Start` of the same type.
+    let Start { entry, argument } = unsafe { &*start.cast::<Start<T>>() };
+    entry(argument)
 }
 
 /// Ends the calling thread alone, as exit(2) (the system call, not the library function) does.
@@ -227,17 +228,36 @@ pub fn exit_group(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Replaces the program, see execve(2). Returns only when that failed.
-pub fn exec(path: &std::ffi::CStr, argv: &[&std::ffi::CStr]) -> RawErrno {
-    let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|word| word.as_ptr()).collect();
-    pointers.push(std::ptr::null());
-    // SAFETY: both arrays end in a null pointer and hold pointers to terminated strings that outlive the call.
-    unsafe {
-        libc::execve(
-            path.as_ptr(),
-            pointers.as_ptr(),
-            [std::ptr::null()].as_ptr(),
-        )
-    };
-    RawErrno::last()
+/// A program with its arguments, prepared so that executing it needs no memory.
+#[derive(Debug)]
+pub struct Program {
+    words: Vec<CString>,
+}
+
+impl Program {
+    /// Prepares `words`; the first is the path.
+    ///
+    /// # Errors
+    /// `EINVAL` if a word has a zero byte or there are more than [`Self::MAX_WORDS`] or none.
+    pub fn new(words: &[&str]) -> Result<Self, RawErrno> {
+        let words: Result<Vec<_>, _> = words.iter().map(|word| CString::new(*word)).collect();
+        let words = words.map_err(|_| RawErrno(libc::EINVAL))?;
+        let fits = (1..=Self::MAX_WORDS).contains(&words.len());
+        fits.then_some(Self { words }).ok_or(RawErrno(libc::EINVAL))
+    }
+
+    /// The most words.
+    pub const MAX_WORDS: usize = 15;
+
+    /// Replaces the running program by this one, with an empty environment, see execve(2). Returns only when that failed.
+    #[doc(alias = "execve")]
+    pub fn exec(&self) -> RawErrno {
+        let mut pointers = [std::ptr::null(); Self::MAX_WORDS + 1];
+        for (pointer, word) in pointers.iter_mut().zip(&self.words) {
+            *pointer = word.as_ptr();
+        }
+        // SAFETY: both arrays end in a null pointer and hold pointers to terminated strings that outlive the call.
+        unsafe { libc::execve(pointers[0], pointers.as_ptr(), [std::ptr::null()].as_ptr()) };
+        RawErrno::last()
+    }
 }

@@ -132,3 +132,35 @@ pub fn pin_to_cpu(cpu: usize) -> Result<(), RawErrno> {
     )
     .map(|_| ())
 }
+
+/// Returns the cpus that the calling thread may use.
+#[must_use]
+pub fn allowed_cpus() -> Vec<usize> {
+    // SAFETY: a set of zeroes is the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is live and its size is given.
+    unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+    // SAFETY: every index lies within the set.
+    (0..8 * size_of::<libc::cpu_set_t>())
+        .filter(|cpu| unsafe { libc::CPU_ISSET(*cpu, &set) })
+        .collect()
+}
+
+/// Forbids core dumps to the process and its children, see `RLIMIT_CORE` in setrlimit(2).
+pub fn forbid_core_dumps() {
+    let none = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: a live local of the right type. Lowering a limit is always allowed.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+}
+
+/// Takes a capability from the bounding set (`PR_CAPBSET_DROP` in prctl(2)), so that no program executed from here has it.
+///
+/// # Errors
+/// `EPERM` without `CAP_SETPCAP`, `EINVAL` for an unknown one.
+pub fn drop_from_bounding_set(capability: i32) -> Result<i64, RawErrno> {
+    // SAFETY: takes an integer.
+    check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, i64::from(capability), 0, 0, 0) }.into())
+}

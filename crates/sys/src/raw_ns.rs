@@ -47,6 +47,31 @@ pub fn ioctl_plain(fd: i32, class: u8, number: u8, argument: u64) -> Result<i64,
     check(unsafe { libc::ioctl(fd, request as libc::Ioctl, argument) }.into())
 }
 
+/// Opens the parent of the namespace that `fd` names (`NS_GET_PARENT`).
+///
+/// # Errors
+/// Those of ioctl_nsfs(2).
+#[doc(alias = "NS_GET_PARENT")]
+pub fn ns_parent(fd: i32) -> Result<OwnedFd, RawErrno> {
+    let parent = ioctl_plain(fd, NSFS, 2, 0)?;
+    // SAFETY: just made for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(parent as i32) })
+}
+
+/// Opens a namespace of the process that a pidfd names: requests 1 to 10 (`PIDFD_GET_*_NAMESPACE`).
+///
+/// # Errors
+/// Those of the ioctl; `EINVAL` for another request.
+#[doc(alias = "PIDFD_GET_PID_NAMESPACE")]
+pub fn pidfd_ioctl_open(fd: i32, number: u8, argument: u64) -> Result<OwnedFd, RawErrno> {
+    if !(1..=10).contains(&number) {
+        return Err(RawErrno(libc::EINVAL));
+    }
+    let namespace = ioctl_plain(fd, PIDFS, number, argument)?;
+    // SAFETY: just made for us, unless `fd` is no pidfd; then the request is unknown and fails.
+    Ok(unsafe { OwnedFd::from_raw_fd(namespace as i32) })
+}
+
 /// Translates a process number between the caller's namespace and that of `fd`: requests 6 to 9 of ioctl_nsfs(2).
 ///
 /// # Errors
@@ -61,17 +86,16 @@ pub fn ns_translate(fd: i32, number: u8, pid: i32) -> Result<i64, RawErrno> {
     check(unsafe { libc::ioctl(fd, request as libc::Ioctl, i64::from(pid)) }.into())
 }
 
-/// Returns the id of a namespace that is never used again (`NS_GET_ID`).
+/// Returns device and inode number of the file that `fd` names; the same for two descriptors of one namespace.
 ///
 /// # Errors
-/// Those of ioctl_nsfs(2).
-#[doc(alias = "NS_GET_ID")]
-pub fn ns_id(fd: i32) -> Result<u64, RawErrno> {
-    let mut value: u64 = 0;
-    let request = 0x8008_0000 | u64::from(NSFS) << 8 | 13;
-    // SAFETY: a live local of the size that the request encodes.
-    check(unsafe { libc::ioctl(fd, request as libc::Ioctl, &raw mut value) }.into())?;
-    Ok(value)
+/// Those of fstat(2).
+pub fn file_identity(fd: i32) -> Result<(u64, u64), RawErrno> {
+    // SAFETY: a structure of integers, for which zero is valid.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: a live local of the right type.
+    check(unsafe { libc::fstat(fd, &raw mut stat) }.into())?;
+    Ok((stat.st_dev, stat.st_ino))
 }
 
 /// The part of `PIDFD_GET_INFO` that is about numbers; layout of `struct pidfd_info`, first published size (64 bytes).
