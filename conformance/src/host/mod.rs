@@ -139,6 +139,7 @@ impl HostWorld {
         }
         match self.look_at_all(scene) {
             None => false,
+            Some(looks) if looks.contains(&Look::Vanished) => false,
             Some(first) => self.look_at_all(scene) == Some(first),
         }
     }
@@ -168,10 +169,11 @@ impl HostWorld {
             };
             match watched.look(expected) {
                 Look::Moving => return None,
-                Look::AtRest(count) => looks.push(Look::AtRest(count)),
-                Look::Gone => {
+                look @ Look::AtRest(_) => looks.push(look),
+                look @ (Look::Zombie | Look::Vanished) => {
                     *player = Player::default();
                     scene.events.push(Event::Gone { slot });
+                    looks.push(look);
                 }
             }
         }

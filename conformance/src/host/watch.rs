@@ -4,8 +4,10 @@
 //! switches: then each has been so from its first to its second look, and the end of the first round lies in all of these
 //! spans. As nothing but the director brings the world to move, that state lasts until it does. No guess of a time is needed.
 //!
-//! A task shows as a zombie a moment before its parent is woken, both under one lock of the kernel. So that this moment cannot be
-//! seen, director and actors share one cpu ([`share_one_cpu`]): while the director looks, nobody else is in the middle of anything.
+//! Two moments would escape this: a task shows as a zombie before its parent is woken, and one that reaps itself has left /proc
+//! before it gives its numbers back. Against the first, director and actors share one cpu ([`share_one_cpu`]): while the
+//! director looks, nobody else is in the middle of anything. Against the second, actors go before the director on it, where
+//! real-time priorities are allowed ([`go_first`]), and the director sleeps for a moment after a task has vanished.
 
 use pidns_sys::raw_ids;
 use std::fs::{self, File};
@@ -22,6 +24,12 @@ pub(super) fn share_one_cpu() {
     if let Some(cpu) = cpus.get(turn % cpus.len().max(1)) {
         let _ = raw_ids::pin_to_cpu(*cpu);
     }
+    let _ = raw_ids::set_fifo_priority(1);
+}
+
+/// Lets the calling process and its children run before the director whenever they can.
+pub(super) fn go_first() {
+    let _ = raw_ids::set_fifo_priority(2);
 }
 
 /// A task of the world.
@@ -40,8 +48,10 @@ pub(super) enum Look {
     Moving,
     /// It sleeps or is stopped; with the count of its context switches.
     AtRest(u64),
-    /// It is dead.
-    Gone,
+    /// It is a zombie.
+    Zombie,
+    /// It is no longer there.
+    Vanished,
 }
 
 /// What a task may be doing, as far as the director knows.
@@ -90,12 +100,12 @@ impl Watched {
     pub(super) fn look(&self, expected: Expected) -> Look {
         let mut buffer = [0u8; 4096];
         let Ok(len) = self.status.read_at(&mut buffer, 0) else {
-            return Look::Gone;
+            return Look::Vanished;
         };
         let text = String::from_utf8_lossy(&buffer[..len]);
         let state = field(&text, "State:").and_then(|rest| rest.chars().next());
         match state {
-            Some('Z') => Look::Gone,
+            Some('Z') => Look::Zombie,
             Some('T' | 't' | 'I') => Look::AtRest(switches(&text)),
             Some('S') if expected == Expected::Waiting => Look::AtRest(switches(&text)),
             Some('S' | 'D') if self.is_in_blocking_call() => Look::AtRest(switches(&text)),

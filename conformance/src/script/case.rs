@@ -14,6 +14,21 @@ pub enum Need {
     LevelOne,
 }
 
+impl Need {
+    /// Every need.
+    pub const ALL: [Self; 3] = [Self::Proc, Self::Root, Self::LevelOne];
+
+    /// Returns the word for it in scripts.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Proc => "proc",
+            Self::Root => "root",
+            Self::LevelOne => "level1",
+        }
+    }
+}
+
 /// A case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
@@ -55,6 +70,11 @@ impl fmt::Display for Case {
         if !self.rows.is_empty() {
             writeln!(f, "rows {}", self.rows.join(" "))?;
         }
+        if !self.needs.is_empty() {
+            let needs: Vec<&str> = self.needs.iter().map(|need| need.word()).collect();
+            writeln!(f, "needs {}", needs.join(" "))?;
+        }
+        writeln!(f)?;
         for step in &self.steps {
             write_step(f, step)?;
         }

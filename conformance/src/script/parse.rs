@@ -96,12 +96,8 @@ fn read_line(cases: &mut Vec<Case>, line: &str, number: usize, place: &str) -> R
 }
 
 fn need(word: &str) -> Result<Need, String> {
-    match word {
-        "proc" => Ok(Need::Proc),
-        "root" => Ok(Need::Root),
-        "level1" => Ok(Need::LevelOne),
-        other => Err(format!("no such need: {other}")),
-    }
+    let known = Need::ALL.into_iter().find(|need| need.word() == word);
+    known.ok_or_else(|| format!("no such need: {word}"))
 }
 
 /// Brings the blanks of an expected line down to one each.
@@ -137,11 +133,21 @@ pub fn call(text: &str) -> Result<Call, String> {
     for parameter in verb.signature().parameters {
         arguments.push(match parameter.key {
             Some(key) => keyed_argument(parameter, key, &keyed)?,
-            None => positional_argument(parameter.kind, &mut positional)?,
+            None => positional_argument(actual_kind(parameter.kind, &arguments), &mut positional)?,
         });
     }
     reject_rest(verb, &keyed, positional.next())?;
     Ok(Call { verb, arguments })
+}
+
+/// What the second argument of waitid means depends on the first.
+fn actual_kind(kind: Kind, before: &[Argument]) -> Kind {
+    const P_PIDFD: i64 = 3;
+    match kind {
+        Kind::PidOrFd if before.last() == Some(&Argument::Int(P_PIDFD)) => Kind::Fd,
+        Kind::PidOrFd => Kind::Pid,
+        other => other,
+    }
 }
 
 fn keyed_argument(parameter: &Parameter, key: &str, tokens: &[&str]) -> Result<Argument, String> {
@@ -183,14 +189,14 @@ fn argument(kind: Kind, token: &str) -> Result<Argument, String> {
     match kind {
         Kind::NewActor | Kind::NewFd => Ok(Argument::Name(token.to_owned())),
         Kind::Pid => Ok(Argument::Who(who(token))),
-        Kind::Fd | Kind::PidOrFd => Ok(token
+        Kind::Fd => Ok(token
             .parse()
             .map_or_else(|_| Argument::Name(token.to_owned()), Argument::Int)),
         Kind::Int => number(token).map(Argument::Int),
         Kind::Signal => signal(token).map(Argument::Int),
         Kind::One(table) => word_or_digits(table, token).map(Argument::Int),
         Kind::List => Ok(Argument::List(token.split(',').map(who).collect())),
-        Kind::Flags(_) | Kind::Signals => Err("a set has no key".to_owned()),
+        Kind::Flags(_) | Kind::Signals | Kind::PidOrFd => Err("out of place".to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! (PDEATHSIG), which ends with its own parent. So whoever dies, nothing is left.
 
 use super::{Actor, SETUP, Setup};
+use crate::host::watch;
 use pidns_sys::raw_clone::{self, CloneRequest, Cloned};
 use pidns_sys::raw_errno::RawErrno;
 use pidns_sys::raw_signal::{self, Disposition};
@@ -44,6 +45,7 @@ fn stand_apart() {
     let _ = raw_ids::setsid();
     let _ = raw_signal::set_mask(SET_MASK, u64::MAX);
     raw_ids::forbid_core_dumps();
+    watch::go_first();
 }
 
 fn next(control: i32) -> String {
