@@ -4,6 +4,7 @@ use crate::cases;
 use crate::host::{HostWorld, actor};
 use crate::play;
 use crate::script::case::Case;
+use crate::sim::SimWorld;
 use crate::table::{self, Table, Verdict};
 use crate::world::World;
 use std::ffi::OsString;
@@ -101,6 +102,7 @@ impl Options {
     fn world(&self, name: &str) -> Result<Box<dyn World>, String> {
         match name {
             "host" => Ok(Box::new(HostWorld::new("host", self.prefix.clone()))),
+            "sim" | "core" => Ok(Box::new(SimWorld::new())),
             other => Err(format!("unknown world {other}")),
         }
     }

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod host;
 pub mod play;
 pub mod script;
+pub mod sim;
 pub mod stage;
 pub mod table;
 pub mod world;
