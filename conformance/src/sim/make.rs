@@ -246,6 +246,9 @@ impl SimWorld {
         let Some(slot) = self.cast.slot(task) else {
             return;
         };
+        if !matches!(self.cast.actor(slot).doing, Doing::Asleep(Sleep::Exec)) {
+            return;
+        }
         match self.exec(slot) {
             Progress::Done(text) => self.finish(slot, text),
             Progress::Asleep(_) | Progress::Left => {}
