@@ -35,16 +35,26 @@ struct Player {
     watched: Option<Watched>,
     /// It has a request that it has not answered.
     calling: bool,
+    /// The actor that its request makes, until that has said hello or the request failed.
+    makes: Option<usize>,
+    /// It was seen stopped, or dying, so that its request has to wait.
+    held: bool,
 }
 
 /// A call in progress.
 struct Scene {
     caller: usize,
     verb: Verb,
-    /// The actor that has to say hello unless the call fails.
-    newcomer: Option<usize>,
     answer: Option<String>,
     events: Vec<Event>,
+}
+
+impl Scene {
+    /// Gives a task that has left /proc the time to go for good.
+    fn pause(&self, looks: &[Look]) {
+        let zapping = looks.iter().any(|look| matches!(look, Look::Held(_)));
+        std::thread::sleep(Duration::from_micros(if zapping { 2000 } else { 100 }));
+    }
 }
 
 impl HostWorld {
@@ -82,17 +92,21 @@ impl HostWorld {
                 self.reborn(scene, slot, sender);
                 self.born(scene, slot, number, sender);
             }
-            _ if slot == scene.caller && scene.answer.is_none() => {
-                self.actors[slot].calling = false;
-                scene.answer = Some(text.to_owned());
-            }
-            _ => {
-                self.actors[slot].calling = false;
-                scene.events.push(Event::Done {
-                    slot,
-                    text: text.to_owned(),
-                });
-            }
+            _ => self.answered(scene, slot, text),
+        }
+    }
+
+    fn answered(&mut self, scene: &mut Scene, slot: usize, text: &str) {
+        let player = &mut self.actors[slot];
+        player.calling = false;
+        player.makes = player.makes.filter(|_| !text.starts_with('E'));
+        if slot == scene.caller && scene.answer.is_none() {
+            scene.answer = Some(text.to_owned());
+        } else {
+            scene.events.push(Event::Done {
+                slot,
+                text: text.to_owned(),
+            });
         }
     }
 
@@ -102,7 +116,9 @@ impl HostWorld {
             slot,
             number: number.parse().unwrap_or(0),
         });
-        scene.newcomer = scene.newcomer.filter(|expected| *expected != slot);
+        for player in &mut self.actors {
+            player.makes = player.makes.filter(|expected| *expected != slot);
+        }
     }
 
     /// An actor has executed a program: its call is done, and the other threads of its process are dead.
@@ -134,24 +150,23 @@ impl HostWorld {
 
     /// Reports whether nothing moves any more. Drops the dead.
     fn is_at_rest(&mut self, scene: &mut Scene) -> bool {
-        if self.is_newcomer_due(scene) {
-            return false;
-        }
         match self.look_at_all(scene) {
             None => false,
-            Some(looks) if looks.contains(&Look::Vanished) => false,
+            Some(_) if self.is_newcomer_due() => false,
+            Some(looks) if looks.contains(&Look::Vanished) => {
+                scene.pause(&looks);
+                false
+            }
             Some(first) => self.look_at_all(scene) == Some(first),
         }
     }
 
-    /// A call that may still make an actor is not over before the actor has said hello.
-    fn is_newcomer_due(&self, scene: &Scene) -> bool {
-        let failed = scene
-            .answer
-            .as_ref()
-            .is_some_and(|text| text.starts_with('E'));
-        let caller_lives = self.actors[scene.caller].watched.is_some();
-        scene.newcomer.is_some() && !failed && caller_lives
+    /// A call that makes an actor is not over before that has said hello; unless its caller is held up before it.
+    fn is_newcomer_due(&self) -> bool {
+        let due = |player: &Player| player.makes.is_some() && !(player.calling && player.held);
+        self.actors
+            .iter()
+            .any(|player| player.watched.is_some() && due(player))
     }
 
     /// Looks at every task once. `None`: one of them moves.
@@ -169,7 +184,10 @@ impl HostWorld {
             };
             match watched.look(expected) {
                 Look::Moving => return None,
-                look @ Look::AtRest(_) => looks.push(look),
+                look @ (Look::AtRest(_) | Look::Held(_)) => {
+                    player.held = matches!(look, Look::Held(_));
+                    looks.push(look);
+                }
                 look @ (Look::Zombie | Look::Vanished) => {
                     *player = Player::default();
                     scene.events.push(Event::Gone { slot });
@@ -205,13 +223,27 @@ impl HostWorld {
                 }
             } else if Instant::now() > deadline {
                 return Err(WorldError::Broken(format!(
-                    "no rest after {}",
-                    scene.verb.signature().name
+                    "no rest after {}: {}",
+                    scene.verb.signature().name,
+                    self.describe()
                 )));
             } else {
                 self.wait_for_a_word()?;
             }
         }
+    }
+
+    /// Says what every task is doing, for a person.
+    fn describe(&self) -> String {
+        let watched = self
+            .actors
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, player)| Some((slot, player.watched.as_ref()?)));
+        watched
+            .map(|(slot, watched)| format!("{slot}: {}", watched.describe()))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn wait_for_a_word(&self) -> Result<(), WorldError> {
@@ -271,7 +303,6 @@ impl World for HostWorld {
         let mut scene = Scene {
             caller: 0,
             verb: Verb::Fork,
-            newcomer: Some(0),
             answer: None,
             events: Vec::new(),
         };
@@ -289,19 +320,17 @@ impl World for HostWorld {
     }
 
     fn perform(&mut self, slot: usize, request: &Request) -> Result<Outcome, WorldError> {
-        let newcomer = request.verb.makes_actor().then(|| request.int(0) as usize);
-        self.grow(newcomer.unwrap_or(0))?;
+        let makes = match request.verb {
+            Verb::Exec => Some(slot),
+            verb => verb.makes_actor().then(|| request.int(0) as usize),
+        };
+        self.grow(makes.unwrap_or(0))?;
         self.stagehand()?.slots[slot].0.send(&request.encode())?;
         self.actors[slot].calling = true;
-        let newcomer = if request.verb == Verb::Exec {
-            Some(slot)
-        } else {
-            newcomer
-        };
+        self.actors[slot].makes = makes;
         let mut scene = Scene {
             caller: slot,
             verb: request.verb,
-            newcomer,
             answer: None,
             events: Vec::new(),
         };

@@ -46,6 +46,8 @@ pub(super) enum Doing {
     Told(Request),
     /// It sleeps in a call.
     Asleep(Sleep),
+    /// It is on the way back from a call, with this result.
+    Returning(String),
     /// It is an init that waits for the end of its namespace.
     Zapping,
     /// It is dead.

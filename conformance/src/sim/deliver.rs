@@ -29,18 +29,24 @@ impl SimWorld {
                     self.left(task, outcome);
                     return;
                 }
-                Ok(NextSignal::Stopped(_) | NextSignal::None | NextSignal::Tracer(_)) | Err(_) => {
-                    match frames.pop() {
-                        None => break,
-                        Some(frame) => {
-                            self.run_handler(task, &frame);
-                            ran.push(frame.info.signal.raw());
-                        }
+                Ok(NextSignal::Stopped(_)) => self.note_stop(task),
+                Ok(NextSignal::None | NextSignal::Tracer(_)) | Err(_) => match frames.pop() {
+                    None => break,
+                    Some(frame) => {
+                        self.run_handler(task, &frame);
+                        ran.push(frame.info.signal.raw());
                     }
-                }
+                },
             }
         }
         self.interrupt(task, &ran);
+    }
+
+    /// The process is stopped from here on, before the effect that says so has its turn.
+    fn note_stop(&mut self, task: TaskId) {
+        if let Ok(group) = self.set.group(task) {
+            self.cast.stopped.insert(group);
+        }
     }
 
     /// The frame of a handler is set up: its own signal is blocked while it runs, unless it said otherwise.
@@ -98,10 +104,23 @@ impl SimWorld {
         }
     }
 
-    /// A call in which an actor slept has a result.
+    /// A call has a result. On the way back to the program the actor takes its signals, which may end or stop it.
     pub(super) fn finish(&mut self, slot: usize, text: String) {
-        self.cast.actor_mut(slot).doing = Doing::Idle;
-        self.events.push(Event::Done { slot, text });
+        self.cast.actor_mut(slot).doing = Doing::Returning(text);
+        let task = self.task(slot);
+        self.deliver(task);
+        self.arrive(slot);
+    }
+
+    /// An actor that is not stopped arrives back in its program.
+    pub(super) fn arrive(&mut self, slot: usize) {
+        if self.is_stopped(slot) {
+            return;
+        }
+        if let Doing::Returning(text) = self.cast.actor(slot).doing.clone() {
+            self.cast.actor_mut(slot).doing = Doing::Idle;
+            self.events.push(Event::Done { slot, text });
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::cast::{Doing, Sleep};
 use super::{Progress, SimWorld};
 use crate::answer;
-use crate::world::{Answer, Event};
+use crate::world::Event;
 use pidns_core::{Effect, ExitOutcome, ExitStatus, GroupId, Signal, TaskId};
 
 impl SimWorld {
@@ -36,9 +36,8 @@ impl SimWorld {
                 self.left(task, outcome);
             }
             Effect::SignalPending { task } => self.signal_pending(task),
-            Effect::Stop { group, .. } => {
-                self.cast.stopped.insert(group);
-            }
+            // Where a task stopped itself that is known already; a continuation may have come since.
+            Effect::Stop { .. } => {}
             Effect::Continue { group } => self.continued(group),
             Effect::WakeWaiters { group } => self.wake_waiters(group),
             Effect::VforkDone { child } => self.vfork_done(child),
@@ -89,7 +88,7 @@ impl SimWorld {
                 self.retry(slot);
                 self.deliver(task);
             }
-            Doing::Idle | Doing::Told(_) => self.deliver(task),
+            Doing::Idle | Doing::Told(_) | Doing::Returning(_) => self.deliver(task),
         }
     }
 
@@ -105,10 +104,9 @@ impl SimWorld {
             match self.cast.actor(slot).doing.clone() {
                 Doing::Told(request) => {
                     self.cast.actor_mut(slot).doing = Doing::Idle;
-                    if let Answer::Done(text) = self.start(slot, &request) {
-                        self.events.push(Event::Done { slot, text });
-                    }
+                    self.start(slot, &request);
                 }
+                Doing::Returning(_) => self.arrive(slot),
                 Doing::Asleep(Sleep::Signal(_)) => self.finish(slot, answer::error(EINTR)),
                 Doing::Asleep(_) => self.retry(slot),
                 _ => {}

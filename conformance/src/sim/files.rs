@@ -211,7 +211,9 @@ impl SimWorld {
     }
 
     fn pidfd_ns(&mut self, slot: usize, r: &Request) -> Result<i64, i32> {
-        let (pid, _) = self.pidfd(slot, r.int32(1)).map_err(|_| ENOTTY)?;
+        let File::Pidfd { pid, .. } = self.file(slot, r.int32(1))? else {
+            return Err(ENOTTY);
+        };
         if r.int(3) != 0 {
             return Err(EINVAL);
         }
@@ -263,7 +265,9 @@ impl SimWorld {
 
     /// poll of a pidfd.
     pub(super) fn poll(&self, slot: usize, fd: i32) -> Result<i16, i32> {
-        let (pid, _) = self.pidfd(slot, fd)?;
+        let File::Pidfd { pid, .. } = self.file(slot, fd)? else {
+            return Ok(1); // like any file that does not know poll
+        };
         Ok(match self.set.pidfd_poll(pid) {
             PidfdState::Running => 0,
             PidfdState::Exited => 1,
@@ -274,7 +278,9 @@ impl SimWorld {
     /// The ioctl `PIDFD_GET_INFO`; of a process that was reaped only the status is left, if it was asked for.
     pub(super) fn info(&self, slot: usize, fd: i32, mask: i64) -> Result<Info, i32> {
         const EXIT: i64 = 8;
-        let (pid, _) = self.pidfd(slot, fd)?;
+        let File::Pidfd { pid, .. } = self.file(slot, fd)? else {
+            return Err(ENOTTY);
+        };
         match self.set.pidfd_info(self.task(slot), pid) {
             Ok(info) => {
                 let numbers = (

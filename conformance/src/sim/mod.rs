@@ -100,24 +100,41 @@ impl SimWorld {
         Ok(())
     }
 
-    /// Starts the call of an actor, or keeps it for later if the actor is stopped.
-    fn start(&mut self, slot: usize, request: &Request) -> Answer {
+    /// Starts the call of an actor, or keeps it for later if the actor is stopped or on its way out.
+    fn start(&mut self, slot: usize, request: &Request) {
+        if matches!(self.cast.actor(slot).doing, Doing::Zapping) {
+            return;
+        }
         if self.is_stopped(slot) {
             self.cast.actor_mut(slot).doing = Doing::Told(request.clone());
-            return Answer::Blocked;
+            return;
         }
         match self.call(slot, request) {
-            Progress::Done(text) => Answer::Done(text),
-            Progress::Asleep(sleep) => {
-                self.cast.actor_mut(slot).doing = Doing::Asleep(sleep);
-                Answer::Blocked
-            }
-            Progress::Left => Answer::Gone,
+            Progress::Done(text) => self.finish(slot, text),
+            Progress::Asleep(sleep) => self.cast.actor_mut(slot).doing = Doing::Asleep(sleep),
+            Progress::Left => {}
         }
     }
 
     fn task(&self, slot: usize) -> TaskId {
         self.cast.actor(slot).task
+    }
+
+    /// Takes the caller's own part out of what happened.
+    fn outcome(&mut self, slot: usize) -> Outcome {
+        let mut events = std::mem::take(&mut self.events);
+        let done = |event: &Event| matches!(event, Event::Done { slot: who, .. } if *who == slot);
+        let gone = |event: &Event| *event == Event::Gone { slot };
+        let own = events
+            .iter()
+            .position(done)
+            .or(events.iter().position(gone));
+        let answer = match own.map(|index| events.remove(index)) {
+            Some(Event::Done { text, .. }) => Answer::Done(text),
+            Some(_) => Answer::Gone,
+            None => Answer::Blocked,
+        };
+        Outcome { answer, events }
     }
 
     fn check(&mut self) {
@@ -144,31 +161,13 @@ impl World for SimWorld {
 
     fn perform(&mut self, slot: usize, request: &Request) -> Result<Outcome, WorldError> {
         self.events.clear();
-        let mut answer = self.start(slot, request);
+        self.start(slot, request);
         self.drain();
         self.check();
-        if let Some(why) = &self.broken {
-            return Err(WorldError::Broken(why.clone()));
+        match self.broken.take() {
+            Some(why) => Err(WorldError::Broken(why)),
+            None => Ok(self.outcome(slot)),
         }
-        let mut events = std::mem::take(&mut self.events);
-        // The call may have come to an end by what it caused itself.
-        let own = |event: &Event| matches!(event, Event::Done { slot: who, .. } if *who == slot);
-        if let Some(index) = events.iter().position(own)
-            && let Event::Done { text, .. } = events.remove(index)
-        {
-            answer = Answer::Done(text);
-        }
-        // The caller may have come to its end, or it takes more time.
-        let gone = Event::Gone { slot };
-        match (&answer, events.contains(&gone)) {
-            (Answer::Blocked, true) => answer = Answer::Gone,
-            (Answer::Gone, false) => answer = Answer::Blocked,
-            _ => {}
-        }
-        if answer == Answer::Gone {
-            events.retain(|event| *event != gone);
-        }
-        Ok(Outcome { answer, events })
     }
 
     fn end(&mut self) -> Result<(), WorldError> {

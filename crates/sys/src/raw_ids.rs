@@ -146,18 +146,6 @@ pub fn allowed_cpus() -> Vec<usize> {
         .collect()
 }
 
-/// Puts the calling thread, and what it makes from now on, under the policy `SCHED_FIFO`, see sched(7).
-///
-/// # Errors
-/// `EPERM` without the privilege.
-pub fn set_fifo_priority(priority: i32) -> Result<i64, RawErrno> {
-    // SAFETY: a structure of integers, for which zero is valid.
-    let mut wanted: libc::sched_param = unsafe { std::mem::zeroed() };
-    wanted.sched_priority = priority;
-    // SAFETY: a live local of the right type.
-    check(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const wanted) }.into())
-}
-
 /// Forbids core dumps to the process and its children, see `RLIMIT_CORE` in setrlimit(2).
 pub fn forbid_core_dumps() {
     let none = libc::rlimit {
