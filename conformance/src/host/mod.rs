@@ -15,7 +15,7 @@ use pidns_sys::raw_channel::{self, Near};
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
-use watch::{Expected, Look, Watched};
+use watch::{Expected, Leavers, Look, Watched};
 
 /// How long a world may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,6 +27,7 @@ pub struct HostWorld {
     prefix: Vec<OsString>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
+    leavers: Leavers,
 }
 
 /// What the director knows of an actor.
@@ -37,8 +38,30 @@ struct Player {
     calling: bool,
     /// The actor that its request makes, until that has said hello or the request failed.
     makes: Option<usize>,
+    /// Its request is a vfork.
+    lends: bool,
     /// It was seen stopped, or dying, so that its request has to wait.
     held: bool,
+}
+
+impl Player {
+    /// What it may be doing.
+    fn expected(&self) -> Expected {
+        match (self.calling, self.lends) {
+            (false, _) => Expected::Waiting,
+            (true, false) => Expected::Calling,
+            (true, true) => Expected::Lending,
+        }
+    }
+
+    /// Goes on watching the thread under the number of its process; says whether it is there.
+    fn follow_exec(&mut self) -> bool {
+        let process = self.watched.as_ref().map_or(0, |watched| watched.process);
+        let there = Watched::thread(process, process).ok();
+        let found = there.is_some();
+        self.watched = there.or(self.watched.take());
+        found
+    }
 }
 
 /// A call in progress.
@@ -47,14 +70,6 @@ struct Scene {
     verb: Verb,
     answer: Option<String>,
     events: Vec<Event>,
-}
-
-impl Scene {
-    /// Gives a task that has left /proc the time to go for good.
-    fn pause(&self, looks: &[Look]) {
-        let zapping = looks.iter().any(|look| matches!(look, Look::Held(_)));
-        std::thread::sleep(Duration::from_micros(if zapping { 2000 } else { 100 }));
-    }
 }
 
 impl HostWorld {
@@ -66,6 +81,7 @@ impl HostWorld {
             prefix,
             stagehand: None,
             actors: Vec::new(),
+            leavers: Leavers::default(),
         }
     }
 
@@ -124,13 +140,13 @@ impl HostWorld {
     /// An actor has executed a program: its call is done, and the other threads of its process are dead.
     fn reborn(&mut self, scene: &mut Scene, slot: usize, sender: i32) {
         for (other, player) in self.actors.iter_mut().enumerate() {
-            let same_process = player
-                .watched
-                .as_ref()
-                .is_some_and(|watched| watched.process == sender);
-            if other != slot && same_process {
-                *player = Player::default();
-                scene.events.push(Event::Gone { slot: other });
+            match &player.watched {
+                Some(watched) if other != slot && watched.process == sender => {
+                    self.leavers.add_thread(watched);
+                    *player = Player::default();
+                    scene.events.push(Event::Gone { slot: other });
+                }
+                _ => {}
             }
         }
         // A child made on shared memory executes before it is known; that is its birth.
@@ -153,10 +169,7 @@ impl HostWorld {
         match self.look_at_all(scene) {
             None => false,
             Some(_) if self.is_newcomer_due() => false,
-            Some(looks) if looks.contains(&Look::Vanished) => {
-                scene.pause(&looks);
-                false
-            }
+            Some(_) if self.leavers.any_left() => false,
             Some(first) => self.look_at_all(scene) == Some(first),
         }
     }
@@ -177,18 +190,21 @@ impl HostWorld {
             let Some(watched) = &player.watched else {
                 continue;
             };
-            let expected = if player.calling {
-                Expected::Calling
-            } else {
-                Expected::Waiting
-            };
+            let expected = player.expected();
             match watched.look(expected) {
                 Look::Moving => return None,
                 look @ (Look::AtRest(_) | Look::Held(_)) => {
                     player.held = matches!(look, Look::Held(_));
                     looks.push(look);
                 }
+                // A thread that executes a program leaves its number for that of its process.
+                Look::Vanished if player.makes == Some(slot) && player.follow_exec() => {
+                    return None;
+                }
                 look @ (Look::Zombie | Look::Vanished) => {
+                    if let (Look::Vanished, Some(watched)) = (look, player.watched.take()) {
+                        self.leavers.add(watched.number);
+                    }
                     *player = Player::default();
                     scene.events.push(Event::Gone { slot });
                     looks.push(look);
@@ -326,8 +342,10 @@ impl World for HostWorld {
         };
         self.grow(makes.unwrap_or(0))?;
         self.stagehand()?.slots[slot].0.send(&request.encode())?;
-        self.actors[slot].calling = true;
-        self.actors[slot].makes = makes;
+        let player = &mut self.actors[slot];
+        player.calling = true;
+        player.makes = makes;
+        player.lends = request.verb == Verb::Vfork;
         let mut scene = Scene {
             caller: slot,
             verb: request.verb,

@@ -6,16 +6,16 @@
 //!
 //! Two moments would escape this. A task shows as a zombie before its parent is woken: therefore director and actors share one cpu
 //! ([`share_one_cpu`]), so that while the director looks, nobody else is in the middle of anything. And a task that reaps itself
-//! leaves /proc before it gives its numbers back, for which an init may be waiting: therefore the director looks again after a
-//! pause when somebody has vanished, a longer one when an init waits. (Real-time priorities would settle the second point, but
-//! they can lock up the machine: the kernel spins where it expects a task of lower priority to go on.)
+//! leaves /proc before it gives its numbers back, for which an init may be waiting: therefore the director asks after the number
+//! of those who have vanished ([`Leavers`]).
 
-use pidns_sys::raw_ids;
+use pidns_sys::{raw_ids, raw_signal};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Binds the calling thread, and the actors that it will start, to one cpu: to another one for each director.
 pub(super) fn share_one_cpu() {
@@ -32,6 +32,8 @@ pub(super) fn share_one_cpu() {
 pub(super) struct Watched {
     /// Its process, as the director sees it.
     pub(super) process: i32,
+    /// The thread, likewise.
+    pub(super) number: i32,
     status: File,
     syscall: Option<File>,
 }
@@ -58,11 +60,14 @@ pub(super) enum Expected {
     Waiting,
     /// It is inside a call: only the sleep of a call that can block is rest.
     Calling,
+    /// As before, and the call is vfork, which sleeps uninterruptibly.
+    Lending,
 }
 
-/// Calls that sleep until somebody else does something: clone and vfork (until the child lets go of the memory), exit (init's),
-/// the waits.
-const BLOCKING: &[&str] = &["56", "58", "60", "61", "128", "231", "247", "435"];
+/// Calls that sleep until somebody else does something: exit (of an init), the waits.
+const WAITING: &[&str] = &["60", "61", "128", "231", "247"];
+/// Calls that sleep uninterruptibly until the child lets go of the memory: clone, vfork, clone3.
+const FORKING: &[&str] = &["56", "58", "435"];
 
 impl Watched {
     /// Starts to watch thread `name` of `process`, or its only thread.
@@ -88,6 +93,7 @@ impl Watched {
         let status = File::open(path.join("status"))?;
         Ok(Self {
             process,
+            number: thread,
             status,
             syscall: File::open(path.join("syscall")).ok(),
         })
@@ -106,7 +112,10 @@ impl Watched {
             (Some('T' | 't' | 'I'), _) => Look::Held(switches(text)),
             (Some('S'), _) if has_no_memory(text) => Look::Held(switches(text)),
             (Some('S'), _) if expected == Expected::Waiting => Look::AtRest(switches(text)),
-            (Some('S' | 'D'), Call::Blocking) => Look::AtRest(switches(text)),
+            (Some('S'), Call::Waiting) => Look::AtRest(switches(text)),
+            (Some('D'), Call::Forking) if expected == Expected::Lending => {
+                Look::AtRest(switches(text))
+            }
             _ => Look::Moving,
         }
     }
@@ -121,7 +130,8 @@ impl Watched {
             .and_then(|file| read(file, &mut buffer));
         match line.and_then(|line| line.split_whitespace().next()) {
             Some("running") => Call::Running,
-            Some(number) if BLOCKING.contains(&number) => Call::Blocking,
+            Some(number) if WAITING.contains(&number) => Call::Waiting,
+            Some(number) if FORKING.contains(&number) => Call::Forking,
             _ => Call::Other,
         }
     }
@@ -135,13 +145,60 @@ impl Watched {
     }
 }
 
+/// Tasks that have left /proc and may not be gone for good.
+#[derive(Debug, Default)]
+pub(super) struct Leavers {
+    numbers: Vec<(i32, Instant)>,
+    probe: Option<File>,
+}
+
+impl Leavers {
+    /// How long to wait for a number that something else may hold: a session, which cannot be asked for.
+    const PATIENCE: Duration = Duration::from_millis(20);
+
+    /// Notes that the task of this number has vanished.
+    pub(super) fn add(&mut self, number: i32) {
+        self.numbers.push((number, Instant::now()));
+    }
+
+    /// Notes that a thread has made way for another one of its process that executed a program, and took over the number of
+    /// the process.
+    pub(super) fn add_thread(&mut self, watched: &Watched) {
+        if watched.number != watched.process {
+            self.add(watched.number);
+        }
+    }
+
+    /// Says whether one of them is still there.
+    pub(super) fn any_left(&mut self) -> bool {
+        if self.numbers.is_empty() {
+            return false;
+        }
+        let probe = self.probe.take().or_else(|| File::open("/dev/null").ok());
+        self.numbers.retain(|(number, since)| {
+            let taken = probe
+                .as_ref()
+                .is_some_and(|probe| raw_ids::is_number_taken(probe, *number));
+            let held_otherwise = || {
+                Path::new(&format!("/proc/{number}")).exists()
+                    || raw_signal::kill(-number, 0).is_ok()
+            };
+            taken && since.elapsed() < Self::PATIENCE && !held_otherwise()
+        });
+        self.probe = probe;
+        !self.numbers.is_empty()
+    }
+}
+
 /// The call in which a task sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
     /// None, it runs.
     Running,
     /// One that may sleep for ever.
-    Blocking,
+    Waiting,
+    /// One that may sleep for ever, and not be interrupted.
+    Forking,
     /// Another, or it is not told.
     Other,
 }

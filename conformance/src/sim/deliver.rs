@@ -4,7 +4,7 @@ use super::SimWorld;
 use super::cast::{Doing, Handlers, Sleep};
 use crate::answer;
 use crate::world::Event;
-use pidns_core::{NextSignal, SigInfo, SigSet, TaskId};
+use pidns_core::{Effect, NextSignal, SigInfo, SigSet, TaskId};
 
 const SA_RESTART: u32 = 0x1000_0000;
 const SA_NODEFER: u32 = 0x4000_0000;
@@ -108,8 +108,20 @@ impl SimWorld {
     pub(super) fn finish(&mut self, slot: usize, text: String) {
         self.cast.actor_mut(slot).doing = Doing::Returning(text);
         let task = self.task(slot);
-        self.deliver(task);
+        if self.is_called_for(task) {
+            self.deliver(task);
+        }
         self.arrive(slot);
+    }
+
+    /// Says whether the task itself was told to look at its signals. A signal for the process is taken by the thread that was
+    /// told, even if another one comes by first.
+    fn is_called_for(&self, task: TaskId) -> bool {
+        let tells = |effect: &Effect| match effect {
+            Effect::Kill { task: told } | Effect::SignalPending { task: told } => *told == task,
+            _ => false,
+        };
+        self.effects.iter().any(tells)
     }
 
     /// An actor that is not stopped arrives back in its program.

@@ -78,9 +78,10 @@ impl SimWorld {
             // Only a fatal signal ends the sleep of vfork and exec, and that comes as a kill.
             Doing::Asleep(Sleep::Vfork { .. } | Sleep::Exec) => {}
             Doing::Asleep(Sleep::Signal(set)) => {
-                // What is waited for is taken rather than delivered.
+                // What is waited for is taken rather than delivered; anything else disturbs the sleep.
                 if !self.take_awaited(slot, set) {
                     self.deliver(task);
+                    self.disturb(slot);
                 }
             }
             Doing::Asleep(Sleep::Wait { .. }) => {
@@ -89,6 +90,15 @@ impl SimWorld {
                 self.deliver(task);
             }
             Doing::Idle | Doing::Told(_) | Doing::Returning(_) => self.deliver(task),
+        }
+    }
+
+    /// A wait for signals ends once its sleep was disturbed, even if nothing came of the signal.
+    fn disturb(&mut self, slot: usize) {
+        if !self.is_stopped(slot)
+            && matches!(self.cast.actor(slot).doing, Doing::Asleep(Sleep::Signal(_)))
+        {
+            self.finish(slot, answer::error(EINTR));
         }
     }
 
@@ -107,7 +117,7 @@ impl SimWorld {
                     self.start(slot, &request);
                 }
                 Doing::Returning(_) => self.arrive(slot),
-                Doing::Asleep(Sleep::Signal(_)) => self.finish(slot, answer::error(EINTR)),
+                Doing::Asleep(Sleep::Signal(_)) => self.disturb(slot),
                 Doing::Asleep(_) => self.retry(slot),
                 _ => {}
             }

@@ -146,6 +146,17 @@ pub fn allowed_cpus() -> Vec<usize> {
         .collect()
 }
 
+/// Says whether anything holds the number `pid` in the caller's namespace: a task, a group or a session, or a task that has left
+/// every list and has yet to give its number back. `file` is any file; it loses its owner (`F_SETOWN` in fcntl(2)).
+pub fn is_number_taken(file: &impl std::os::fd::AsRawFd, pid: i32) -> bool {
+    let fd = file.as_raw_fd();
+    // SAFETY: takes integers.
+    let taken = unsafe { libc::fcntl(fd, libc::F_SETOWN, pid) } == 0;
+    // SAFETY: as above.
+    unsafe { libc::fcntl(fd, libc::F_SETOWN, 0) };
+    taken
+}
+
 /// Forbids core dumps to the process and its children, see `RLIMIT_CORE` in setrlimit(2).
 pub fn forbid_core_dumps() {
     let none = libc::rlimit {
