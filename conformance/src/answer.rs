@@ -50,11 +50,7 @@ pub fn waited_id(result: Result<Option<(i32, i32, i32)>, i32>) -> String {
         Ok(None) => "0".to_owned(),
         Ok(Some((code, pid, status))) => {
             let code = words::name_or_digits(words::CLD, code.into());
-            let status = if code == "CLD_EXITED" {
-                status.to_string()
-            } else {
-                signal(status)
-            };
+            let status = if code == "CLD_EXITED" { status.to_string() } else { signal(status) };
             format!("{code} pid={pid} status={status}")
         }
     }
@@ -63,26 +59,14 @@ pub fn waited_id(result: Result<Option<(i32, i32, i32)>, i32>) -> String {
 /// Writes what a handler or sigwaitinfo(2) saw.
 #[must_use]
 pub fn caught(number: i32, code: i32, pid: i32) -> String {
-    let table = if number == 17 && code > 0 {
-        words::CLD
-    } else {
-        words::SI
-    };
-    format!(
-        "{} {} pid={pid}",
-        signal(number),
-        words::name_or_digits(table, code.into())
-    )
+    let table = if number == 17 && code > 0 { words::CLD } else { words::SI };
+    format!("{} {} pid={pid}", signal(number), words::name_or_digits(table, code.into()))
 }
 
 /// Writes several of them.
 #[must_use]
 pub fn all_caught(list: &[String]) -> String {
-    if list.is_empty() {
-        "none".to_owned()
-    } else {
-        list.join(", ")
-    }
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
 /// Writes a set of signals.
@@ -134,11 +118,7 @@ pub fn info(result: Result<Info, i32>) -> String {
     if let Some(status) = info.exit {
         parts.push(wait_status(status));
     }
-    if parts.is_empty() {
-        "nothing".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(" ") }
 }
 
 /// Writes whether two things are one.

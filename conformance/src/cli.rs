@@ -84,10 +84,7 @@ impl Options {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || {
-                words
-                    .next()
-                    .map(|value| (*value).to_owned())
-                    .ok_or(format!("{word} wants a value"))
+                words.next().map(|value| (*value).to_owned()).ok_or(format!("{word} wants a value"))
             };
             match *word {
                 "--world" => options.worlds = value()?.split(',').map(str::to_owned).collect(),
@@ -114,16 +111,8 @@ impl Options {
         }
         .map_err(|error| error.to_string())?;
         cases.retain(|case| self.row.as_ref().is_none_or(|row| case.rows.contains(row)));
-        cases.retain(|case| {
-            self.case
-                .as_ref()
-                .is_none_or(|text| case.name.contains(text))
-        });
-        if cases.is_empty() {
-            Err("no such case".to_owned())
-        } else {
-            Ok(cases)
-        }
+        cases.retain(|case| self.case.as_ref().is_none_or(|text| case.name.contains(text)));
+        if cases.is_empty() { Err("no such case".to_owned()) } else { Ok(cases) }
     }
 
     fn world(&self, name: &str) -> Result<Box<dyn World>, String> {
@@ -136,11 +125,8 @@ impl Options {
 }
 
 fn run(options: &Options) -> Result<ExitCode, String> {
-    let mut worlds = options
-        .worlds
-        .iter()
-        .map(|name| options.world(name))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut worlds =
+        options.worlds.iter().map(|name| options.world(name)).collect::<Result<Vec<_>, _>>()?;
     let mut table = Table::default();
     let mut failed = false;
     for case in options.cases()? {
@@ -158,11 +144,7 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         table.add(&result);
     }
     print!("{}", table.show(&options.worlds));
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn record(options: &Options) -> Result<ExitCode, String> {
@@ -183,11 +165,7 @@ fn play_generated(options: &Options) -> Result<ExitCode, String> {
     let started = std::time::Instant::now();
     let summary =
         fuzz::run(options.seed, options.count, threads).map_err(|error| error.to_string())?;
-    for report in summary
-        .undetermined
-        .iter()
-        .map(|report| format!("not determined: {report}"))
-    {
+    for report in summary.undetermined.iter().map(|report| format!("not determined: {report}")) {
         print!("{report}");
     }
     for report in &summary.disagreements {
@@ -206,19 +184,12 @@ fn play_generated(options: &Options) -> Result<ExitCode, String> {
         started.elapsed().as_secs_f64()
     );
     let clean = summary.disagreements.is_empty() && summary.broken.is_empty();
-    Ok(if clean {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn script(options: &Options) -> Result<ExitCode, String> {
     for seed in options.seed..options.seed + options.count {
-        println!(
-            "{}",
-            generate::script(seed).map_err(|error| error.to_string())?
-        );
+        println!("{}", generate::script(seed).map_err(|error| error.to_string())?);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -23,11 +23,7 @@ impl Dice {
 
     /// Returns a number below `limit`, 0 if that is 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        if limit == 0 {
-            0
-        } else {
-            (self.next() % limit as u64) as usize
-        }
+        if limit == 0 { 0 } else { (self.next() % limit as u64) as usize }
     }
 
     /// Says yes once in `times`.

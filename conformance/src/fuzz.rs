@@ -52,9 +52,8 @@ pub fn run(seed: u64, count: u64, threads: usize) -> Result<Summary, WorldError>
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
         for worker in workers {
-            let part: Summary = worker
-                .join()
-                .map_err(|_| WorldError::Broken("a thread panicked".to_owned()))??;
+            let part: Summary =
+                worker.join().map_err(|_| WorldError::Broken("a thread panicked".to_owned()))??;
             total.played += part.played;
             total.steps += part.steps;
             total.disagreements.extend(part.disagreements);
@@ -73,13 +72,9 @@ fn play_seed(host: &mut HostWorld, seed: u64, summary: &mut Summary) -> Result<(
         return Ok(());
     }
     // The host may have shown chance: what differs between two plays of its own says nothing about the model.
-    let transcripts = (0..5)
-        .map(|_| play::play(host, &case))
-        .collect::<Result<Vec<_>, _>>()?;
+    let transcripts = (0..5).map(|_| play::play(host, &case)).collect::<Result<Vec<_>, _>>()?;
     if transcripts.windows(2).any(|pair| pair[0] != pair[1]) {
-        summary
-            .undetermined
-            .push(undetermined_report(&case, &transcripts));
+        summary.undetermined.push(undetermined_report(&case, &transcripts));
         return Ok(());
     }
     let small = shrink::shrink(&case, |case| matches!(agree(host, case), Ok(false)));
@@ -100,10 +95,8 @@ fn report(host: &mut HostWorld, case: &Case) -> Result<String, WorldError> {
 }
 
 fn undetermined_report(case: &Case, transcripts: &[Transcript]) -> String {
-    let other = transcripts
-        .iter()
-        .find(|other| **other != transcripts[0])
-        .unwrap_or(&transcripts[0]);
+    let other =
+        transcripts.iter().find(|other| **other != transcripts[0]).unwrap_or(&transcripts[0]);
     side_by_side(case, &transcripts[0], ("host", "host again"), other)
 }
 

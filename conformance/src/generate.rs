@@ -68,29 +68,17 @@ const MENU: &[(usize, Recipe)] = &[
     (14, |author, _| Some(format!("fork {}", author.newcomer()?))),
     (16, Author::clone),
     (2, |author, _| Some(format!("vfork {}", author.newcomer()?))),
-    (4, |author, _| {
-        Some(format!("thread {}", author.newcomer()?))
-    }),
+    (4, |author, _| Some(format!("thread {}", author.newcomer()?))),
     (2, |_, _| Some("exec".to_owned())),
     (2, |author, slot| author.if_not_top(slot, "exit 3")),
     (7, |author, slot| author.if_not_top(slot, "exit_group 4")),
     (14, Author::kill),
-    (3, |author, slot| {
-        Some(format!("tkill {} {}", author.who(slot), author.signal()))
-    }),
-    (2, |author, slot| {
-        Some(format!(
-            "sigqueue {} {} sender=7",
-            author.who(slot),
-            author.signal()
-        ))
-    }),
+    (3, |author, slot| Some(format!("tkill {} {}", author.who(slot), author.signal()))),
+    (2, |author, slot| Some(format!("sigqueue {} {} sender=7", author.who(slot), author.signal()))),
     (7, Author::sigaction),
     (4, Author::sigmask),
     (2, |author, _| Some(format!("sigpoll {}", author.signal()))),
-    (1, |author, slot| {
-        author.alone(slot, "sigwait USR1 CHLD TERM")
-    }),
+    (1, |author, slot| author.alone(slot, "sigwait USR1 CHLD TERM")),
     (3, |_, _| Some("caught".to_owned())),
     (2, |_, _| Some("sigpending".to_owned())),
     (14, Author::wait),
@@ -99,51 +87,19 @@ const MENU: &[(usize, Recipe)] = &[
     (3, |_, _| Some("setsid".to_owned())),
     (6, Author::setpgid),
     (6, |_, _| Some("unshare NEWPID".to_owned())),
-    (2, |author, _| {
-        Some(format!("openns {} 0 {}", author.fd(), author.link()))
-    }),
+    (2, |author, _| Some(format!("openns {} 0 {}", author.fd(), author.link()))),
     (6, |author, _| Some(format!("setns {} NEWPID", author.fd()))),
-    (5, |author, slot| {
-        Some(format!("pidfd_open {} {}", author.fd(), author.who(slot)))
-    }),
+    (5, |author, slot| Some(format!("pidfd_open {} {}", author.fd(), author.who(slot)))),
     (2, |author, _| Some(format!("pidfd_poll {}", author.fd()))),
-    (1, |author, _| {
-        Some(format!("pidfd_info {} PID EXIT", author.fd()))
-    }),
-    (1, |author, _| {
-        Some(format!(
-            "pidfd_send_signal {} {}",
-            author.fd(),
-            author.signal()
-        ))
-    }),
-    (2, |author, _| {
-        Some(format!(
-            "pidfd_ns {} {} {}",
-            author.fd(),
-            author.fd(),
-            author.link()
-        ))
-    }),
-    (1, |author, slot| {
-        Some(format!("ns_pid_in {} {}", author.fd(), author.who(slot)))
-    }),
-    (1, |author, slot| {
-        Some(format!("ns_tgid_from {} {}", author.fd(), author.who(slot)))
-    }),
-    (3, |author, _| {
-        Some(format!(
-            "set_subreaper {}",
-            usize::from(!author.dice.once_in(4))
-        ))
-    }),
-    (4, |author, _| {
-        Some(format!("set_pdeathsig {}", author.signal()))
-    }),
+    (1, |author, _| Some(format!("pidfd_info {} PID EXIT", author.fd()))),
+    (1, |author, _| Some(format!("pidfd_send_signal {} {}", author.fd(), author.signal()))),
+    (2, |author, _| Some(format!("pidfd_ns {} {} {}", author.fd(), author.fd(), author.link()))),
+    (1, |author, slot| Some(format!("ns_pid_in {} {}", author.fd(), author.who(slot)))),
+    (1, |author, slot| Some(format!("ns_tgid_from {} {}", author.fd(), author.who(slot)))),
+    (3, |author, _| Some(format!("set_subreaper {}", usize::from(!author.dice.once_in(4))))),
+    (4, |author, _| Some(format!("set_pdeathsig {}", author.signal()))),
     (1, |_, _| Some("get_last_pid".to_owned())),
-    (1, |author, _| {
-        Some(format!("set_last_pid {}", author.dice.below(40)))
-    }),
+    (1, |author, _| Some(format!("set_last_pid {}", author.dice.below(40)))),
     (1, |author, slot| author.if_not_top(slot, "reboot HALT")),
 ];
 
@@ -165,12 +121,7 @@ impl Author {
     fn play(&mut self, slot: usize, call: &str) -> Result<(), WorldError> {
         let call = parse::call(call).map_err(WorldError::Broken)?;
         let actor = self.stage.name(slot).to_owned();
-        let step = Step {
-            actor,
-            call,
-            expected: None,
-            line: self.steps.len() + 1,
-        };
+        let step = Step { actor, call, expected: None, line: self.steps.len() + 1 };
         play::play_step(&mut self.world, &mut self.stage, &step)?;
         self.steps.push(step);
         Ok(())
@@ -248,9 +199,8 @@ impl Author {
 
     /// Somebody, mostly by name.
     fn who(&mut self, caller: usize) -> String {
-        let known: Vec<usize> = (0..self.stage.len())
-            .filter(|slot| self.stage.knows(caller, *slot))
-            .collect();
+        let known: Vec<usize> =
+            (0..self.stage.len()).filter(|slot| self.stage.knows(caller, *slot)).collect();
         if known.is_empty() || self.dice.once_in(6) {
             return (1 + self.dice.below(9)).to_string();
         }
@@ -285,18 +235,12 @@ impl Author {
             _ => self.who(slot),
         };
         // The group -1 is everybody.
-        let signal = if target == "-1" && signal == "STOP" {
-            "TERM"
-        } else {
-            signal
-        };
+        let signal = if target == "-1" && signal == "STOP" { "TERM" } else { signal };
         Some(format!("kill {target} {signal}"))
     }
 
     fn sigaction(&mut self, _slot: usize) -> Option<String> {
-        let signal = self
-            .dice
-            .pick(&["TERM", "USR1", "HUP", "CHLD", "CHLD", "CONT", "RT4"]);
+        let signal = self.dice.pick(&["TERM", "USR1", "HUP", "CHLD", "CHLD", "CONT", "RT4"]);
         let how = self.dice.pick(&[
             "handler",
             "handler",
@@ -305,11 +249,7 @@ impl Author {
             "ignore",
             "default",
         ]);
-        let more = if signal == "CHLD" && self.dice.once_in(4) {
-            " NOCLDWAIT"
-        } else {
-            ""
-        };
+        let more = if signal == "CHLD" && self.dice.once_in(4) { " NOCLDWAIT" } else { "" };
         Some(format!("sigaction {signal} {how}{more}"))
     }
 
@@ -368,22 +308,14 @@ impl Author {
     }
 
     fn setpgid(&mut self, slot: usize) -> Option<String> {
-        let target = if self.dice.once_in(2) {
-            "0".to_owned()
-        } else {
-            self.who(slot)
-        };
+        let target = if self.dice.once_in(2) { "0".to_owned() } else { self.who(slot) };
         let owner = match target.as_str() {
             "0" => Some(slot),
             name => self.stage.find(name),
         };
         // A raw number may be that of an init.
         let safe = owner.is_some_and(|owner| !self.stage.is_of_init(owner));
-        let group = if safe && self.dice.once_in(2) {
-            self.who(slot)
-        } else {
-            "0".to_owned()
-        };
+        let group = if safe && self.dice.once_in(2) { self.who(slot) } else { "0".to_owned() };
         Some(format!("setpgid {target} {group}"))
     }
 }

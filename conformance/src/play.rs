@@ -21,10 +21,7 @@ pub fn play(world: &mut dyn World, case: &Case) -> Result<Transcript, WorldError
 
 fn play_steps(world: &mut dyn World, steps: &[Step]) -> Result<Transcript, WorldError> {
     let mut stage = Stage::new();
-    steps
-        .iter()
-        .map(|step| play_step(world, &mut stage, step))
-        .collect()
+    steps.iter().map(|step| play_step(world, &mut stage, step)).collect()
 }
 
 /// Plays one step and returns its lines.
@@ -60,11 +57,8 @@ fn lines(stage: &Stage, outcome: &Outcome) -> Vec<String> {
         Answer::Blocked => "blocked".to_owned(),
         Answer::Gone => "gone".to_owned(),
     };
-    let mut others: Vec<String> = outcome
-        .events
-        .iter()
-        .filter_map(|event| event_line(stage, event))
-        .collect();
+    let mut others: Vec<String> =
+        outcome.events.iter().filter_map(|event| event_line(stage, event)).collect();
     others.sort();
     std::iter::once(answer).chain(others).collect()
 }
@@ -89,9 +83,7 @@ pub fn first_difference(left: &Transcript, right: &Transcript) -> Option<usize> 
 #[must_use]
 pub fn first_surprise(case: &Case, transcript: &Transcript) -> Option<usize> {
     case.steps.iter().zip(transcript).position(|(step, lines)| {
-        step.expected
-            .as_ref()
-            .is_some_and(|expected| sorted(expected) != sorted(lines))
+        step.expected.as_ref().is_some_and(|expected| sorted(expected) != sorted(lines))
     })
 }
 

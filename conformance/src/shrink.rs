@@ -42,16 +42,10 @@ mod tests {
 
     #[test]
     fn what_is_left_is_what_matters() {
-        let text: String = (0..40)
-            .map(|index| format!("top: kill {index} 0\n"))
-            .collect();
-        let case = parse::cases("test", &format!("case many\n{text}"))
-            .unwrap()
-            .remove(0);
+        let text: String = (0..40).map(|index| format!("top: kill {index} 0\n")).collect();
+        let case = parse::cases("test", &format!("case many\n{text}")).unwrap().remove(0);
         let has = |case: &Case, number: &str| {
-            case.steps
-                .iter()
-                .any(|step| step.call.to_string() == format!("kill {number} 0"))
+            case.steps.iter().any(|step| step.call.to_string() == format!("kill {number} 0"))
         };
         let small = shrink(&case, |case| has(case, "3") && has(case, "31"));
         assert_eq!(small.steps.len(), 2);

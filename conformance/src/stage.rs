@@ -70,11 +70,7 @@ impl Stage {
             process: 0,
             creator: None,
         };
-        Self {
-            actors: vec![top],
-            descriptors: Vec::new(),
-            spaces: 1,
-        }
+        Self { actors: vec![top], descriptors: Vec::new(), spaces: 1 }
     }
 
     /// Returns the slot of the latest actor of that name.
@@ -131,10 +127,7 @@ impl Stage {
     #[must_use]
     pub fn knows(&self, caller: usize, slot: usize) -> bool {
         let view = self.actors[caller].active;
-        self.actors[slot]
-            .numbers
-            .iter()
-            .any(|(space, _)| *space == view)
+        self.actors[slot].numbers.iter().any(|(space, _)| *space == view)
     }
 
     /// Turns names into numbers and gives the new actor its slot.
@@ -149,9 +142,7 @@ impl Stage {
                 Argument::Int(value) => Value::Int(*value),
                 Argument::Who(who) => Value::Int(self.number(caller, who)?),
                 Argument::List(list) => Value::List(
-                    list.iter()
-                        .map(|who| self.number(caller, who))
-                        .collect::<Result<_, _>>()?,
+                    list.iter().map(|who| self.number(caller, who)).collect::<Result<_, _>>()?,
                 ),
                 Argument::Name(name) if index == 0 && call.verb.makes_actor() => {
                     Value::Int(self.enlist(caller, name, call))
@@ -159,10 +150,7 @@ impl Stage {
                 Argument::Name(name) => Value::Int(self.descriptor(name)),
             });
         }
-        Ok(Request {
-            verb: call.verb,
-            values,
-        })
+        Ok(Request { verb: call.verb, values })
     }
 
     fn number(&self, caller: usize, who: &Who) -> Result<i64, String> {
@@ -199,11 +187,7 @@ impl Stage {
             active: space,
             for_children: space,
             numbers: Vec::new(),
-            process: if call.verb == Verb::Thread {
-                self.actors[caller].process
-            } else {
-                slot
-            },
+            process: if call.verb == Verb::Thread { self.actors[caller].process } else { slot },
             creator: Some(caller),
         });
         slot as i64
@@ -256,11 +240,7 @@ impl Stage {
     fn learn_child(&mut self, creator: usize, text: &str) {
         let view = self.actors[creator].active;
         let number = text.split(' ').next().and_then(|word| word.parse().ok());
-        let child = self
-            .actors
-            .iter_mut()
-            .rev()
-            .find(|actor| actor.creator == Some(creator));
+        let child = self.actors.iter_mut().rev().find(|actor| actor.creator == Some(creator));
         if let (Some(number), Some(child)) = (number, child) {
             note(&mut child.numbers, view, number);
         }
@@ -270,19 +250,12 @@ impl Stage {
         let Some(Argument::Name(name)) = descriptor else {
             return None;
         };
-        self.descriptors
-            .iter()
-            .find(|(known, _)| known == name)
-            .and_then(|(_, space)| *space)
+        self.descriptors.iter().find(|(known, _)| known == name).and_then(|(_, space)| *space)
     }
 
     /// Remembers which namespace a link that was opened leads to.
     fn learn_link(&mut self, caller: usize, call: &Call) {
-        let [
-            Argument::Name(name),
-            Argument::Who(who),
-            Argument::Int(link),
-        ] = &call.arguments[..]
+        let [Argument::Name(name), Argument::Who(who), Argument::Int(link)] = &call.arguments[..]
         else {
             return;
         };
@@ -293,11 +266,7 @@ impl Stage {
         };
         let space = target.map(|slot| {
             let target = &self.actors[slot];
-            if *link == 0 {
-                target.active
-            } else {
-                target.for_children
-            }
+            if *link == 0 { target.active } else { target.for_children }
         });
         if let Some(entry) = self.descriptors.iter_mut().find(|(known, _)| known == name) {
             entry.1 = space;
@@ -322,11 +291,7 @@ impl Stage {
     /// A creator that slept in its call (vfork) has its answer now.
     fn learn_child_if_any(&mut self, creator: usize, text: &str) {
         let view = self.actors[creator].active;
-        let child = self
-            .actors
-            .iter()
-            .rev()
-            .find(|actor| actor.creator == Some(creator));
+        let child = self.actors.iter().rev().find(|actor| actor.creator == Some(creator));
         let unknown =
             child.is_some_and(|actor| !actor.numbers.iter().any(|(space, _)| *space == view));
         if unknown {
@@ -347,10 +312,7 @@ mod tests {
     use crate::script::parse;
 
     fn done(text: &str, events: Vec<Event>) -> Outcome {
-        Outcome {
-            answer: Answer::Done(text.to_owned()),
-            events,
-        }
+        Outcome { answer: Answer::Done(text.to_owned()), events }
     }
 
     #[test]
@@ -359,11 +321,7 @@ mod tests {
         let make = parse::call("clone i NEWPID").unwrap();
         let request = stage.resolve(0, &make).unwrap();
         assert_eq!(request.int(0), 1);
-        stage.observe(
-            0,
-            &make,
-            &done("7", vec![Event::Born { slot: 1, number: 1 }]),
-        );
+        stage.observe(0, &make, &done("7", vec![Event::Born { slot: 1, number: 1 }]));
         let kill = parse::call("kill i TERM").unwrap();
         assert_eq!(stage.resolve(0, &kill).unwrap().int(0), 7);
         assert_eq!(stage.resolve(1, &kill).unwrap().int(0), 1);

@@ -56,10 +56,7 @@ pub fn play_case(worlds: &mut [Box<dyn World>], case: &Case) -> Result {
         };
         verdicts.push(verdict);
     }
-    Result {
-        rows: case.rows.clone(),
-        verdicts,
-    }
+    Result { rows: case.rows.clone(), verdicts }
 }
 
 fn judge(case: &Case, world: &str, transcript: &Transcript, first: Option<&Transcript>) -> Verdict {
@@ -83,20 +80,11 @@ fn explain(
     for (step, lines) in case.steps.iter().zip(transcript).take(index + 1) {
         let _ = writeln!(text, "    {step:<36} -> {}", lines.join(" | "));
     }
-    if let Some(expected) = case
-        .steps
-        .get(index)
-        .and_then(|step| step.expected.as_ref())
-    {
+    if let Some(expected) = case.steps.get(index).and_then(|step| step.expected.as_ref()) {
         let _ = writeln!(text, "    {:<36} -> {}", "  stated:", expected.join(" | "));
     }
     if let Some(other) = first.and_then(|first| first.get(index)) {
-        let _ = writeln!(
-            text,
-            "    {:<36} -> {}",
-            "  first world:",
-            other.join(" | ")
-        );
+        let _ = writeln!(text, "    {:<36} -> {}", "  first world:", other.join(" | "));
     }
     text
 }
@@ -112,10 +100,8 @@ impl Table {
     pub fn add(&mut self, result: &Result) {
         for row in &result.rows {
             let words = result.verdicts.iter().map(Verdict::word);
-            let cells = self
-                .rows
-                .entry(row.clone())
-                .or_insert_with(|| vec!["pass"; result.verdicts.len()]);
+            let cells =
+                self.rows.entry(row.clone()).or_insert_with(|| vec!["pass"; result.verdicts.len()]);
             for (cell, word) in cells.iter_mut().zip(words) {
                 *cell = worse(cell, word);
             }
@@ -127,20 +113,13 @@ impl Table {
     pub fn show(&self, worlds: &[String]) -> String {
         let mut text = String::new();
         for (row, cells) in &self.rows {
-            let cells: Vec<String> = worlds
-                .iter()
-                .zip(cells)
-                .map(|(world, cell)| format!("{world}={cell}"))
-                .collect();
+            let cells: Vec<String> =
+                worlds.iter().zip(cells).map(|(world, cell)| format!("{world}={cell}")).collect();
             let _ = writeln!(text, "{row} {}", cells.join(" "));
         }
         for (index, world) in worlds.iter().enumerate() {
-            let count = |word: &str| {
-                self.rows
-                    .values()
-                    .filter(|cells| cells[index] == word)
-                    .count()
-            };
+            let count =
+                |word: &str| self.rows.values().filter(|cells| cells[index] == word).count();
             let _ = writeln!(
                 text,
                 "{world}: {} rows pass, {} fail, {} skipped",
@@ -149,29 +128,14 @@ impl Table {
                 count("skipped")
             );
         }
-        let agreed = self
-            .rows
-            .values()
-            .filter(|cells| cells.iter().all(|cell| *cell == "pass"))
-            .count();
-        let _ = writeln!(
-            text,
-            "{agreed} of {} rows pass in every world",
-            self.rows.len()
-        );
+        let agreed =
+            self.rows.values().filter(|cells| cells.iter().all(|cell| *cell == "pass")).count();
+        let _ = writeln!(text, "{agreed} of {} rows pass in every world", self.rows.len());
         text
     }
 }
 
 fn worse(left: &'static str, right: &'static str) -> &'static str {
-    let rank = |word: &str| {
-        ["pass", "skipped", "FAIL"]
-            .iter()
-            .position(|known| *known == word)
-    };
-    if rank(right) > rank(left) {
-        right
-    } else {
-        left
-    }
+    let rank = |word: &str| ["pass", "skipped", "FAIL"].iter().position(|known| *known == word);
+    if rank(right) > rank(left) { right } else { left }
 }

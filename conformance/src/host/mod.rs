@@ -86,9 +86,7 @@ impl HostWorld {
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
-        self.stagehand
-            .as_ref()
-            .ok_or_else(|| WorldError::Broken("no stage".to_owned()))
+        self.stagehand.as_ref().ok_or_else(|| WorldError::Broken("no stage".to_owned()))
     }
 
     /// Takes in what the actors have said.
@@ -119,19 +117,13 @@ impl HostWorld {
         if slot == scene.caller && scene.answer.is_none() {
             scene.answer = Some(text.to_owned());
         } else {
-            scene.events.push(Event::Done {
-                slot,
-                text: text.to_owned(),
-            });
+            scene.events.push(Event::Done { slot, text: text.to_owned() });
         }
     }
 
     fn born(&mut self, scene: &mut Scene, slot: usize, number: &str, sender: i32) {
         self.actors[slot].watched = Watched::find(sender, &actor::thread_name(slot)).ok();
-        scene.events.push(Event::Born {
-            slot,
-            number: number.parse().unwrap_or(0),
-        });
+        scene.events.push(Event::Born { slot, number: number.parse().unwrap_or(0) });
         for player in &mut self.actors {
             player.makes = player.makes.filter(|expected| *expected != slot);
         }
@@ -157,10 +149,7 @@ impl HostWorld {
         if slot == scene.caller && scene.verb == Verb::Exec {
             scene.answer = Some("0".to_owned());
         } else {
-            scene.events.push(Event::Done {
-                slot,
-                text: "0".to_owned(),
-            });
+            scene.events.push(Event::Done { slot, text: "0".to_owned() });
         }
     }
 
@@ -177,9 +166,7 @@ impl HostWorld {
     /// A call that makes an actor is not over before that has said hello; unless its caller is held up before it.
     fn is_newcomer_due(&self) -> bool {
         let due = |player: &Player| player.makes.is_some() && !(player.calling && player.held);
-        self.actors
-            .iter()
-            .any(|player| player.watched.is_some() && due(player))
+        self.actors.iter().any(|player| player.watched.is_some() && due(player))
     }
 
     /// Looks at every task once. `None`: one of them moves.
@@ -264,21 +251,14 @@ impl HostWorld {
 
     fn wait_for_a_word(&self) -> Result<(), WorldError> {
         let stagehand = self.stagehand()?;
-        let channels: Vec<&Near> = stagehand.slots[..self.actors.len()]
-            .iter()
-            .map(|(near, _)| near)
-            .collect();
+        let channels: Vec<&Near> =
+            stagehand.slots[..self.actors.len()].iter().map(|(near, _)| near).collect();
         raw_channel::wait_any(&channels, Duration::from_micros(50))?;
         Ok(())
     }
 
     fn outcome(&self, scene: Scene) -> Outcome {
-        let Scene {
-            caller,
-            answer,
-            mut events,
-            ..
-        } = scene;
+        let Scene { caller, answer, mut events, .. } = scene;
         let answer = match answer {
             Some(text) => Answer::Done(text),
             None if self.actors[caller].watched.is_none() => Answer::Gone,
@@ -316,20 +296,13 @@ impl World for HostWorld {
         self.grow(0)?;
         let stagehand = self.stagehand.as_mut().expect("made above");
         stagehand.begin(needs.contains(&Need::Proc))?;
-        let mut scene = Scene {
-            caller: 0,
-            verb: Verb::Fork,
-            answer: None,
-            events: Vec::new(),
-        };
+        let mut scene = Scene { caller: 0, verb: Verb::Fork, answer: None, events: Vec::new() };
         let deadline = Instant::now() + PATIENCE;
         while self.actors[0].watched.is_none() {
             self.wait_for_a_word()?;
             self.listen(&mut scene)?;
             if Instant::now() > deadline {
-                return Err(WorldError::Broken(
-                    "the first actor does not appear".to_owned(),
-                ));
+                return Err(WorldError::Broken("the first actor does not appear".to_owned()));
             }
         }
         Ok(())
@@ -346,12 +319,8 @@ impl World for HostWorld {
         player.calling = true;
         player.makes = makes;
         player.lends = request.verb == Verb::Vfork;
-        let mut scene = Scene {
-            caller: slot,
-            verb: request.verb,
-            answer: None,
-            events: Vec::new(),
-        };
+        let mut scene =
+            Scene { caller: slot, verb: request.verb, answer: None, events: Vec::new() };
         self.settle(&mut scene)?;
         Ok(self.outcome(scene))
     }
@@ -372,19 +341,13 @@ impl World for HostWorld {
 fn check_needs(needs: &[Need]) -> Result<(), WorldError> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = |key: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(key))
-            .unwrap_or_default()
-            .to_owned()
+        status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned()
     };
     if needs.contains(&Need::Root) && line("Uid:").split_whitespace().nth(1) != Some("0") {
         return Err(WorldError::Skip("needs root".to_owned()));
     }
     if needs.contains(&Need::LevelOne) && line("NSpid:").split_whitespace().count() != 1 {
-        return Err(WorldError::Skip(
-            "needs to start in the initial namespace".to_owned(),
-        ));
+        return Err(WorldError::Skip("needs to start in the initial namespace".to_owned()));
     }
     Ok(())
 }

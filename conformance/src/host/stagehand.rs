@@ -28,13 +28,8 @@ impl Stagehand {
     /// Starts a holder: `PREFIX.. pidns-conformance holder CONTROL CHANNELS`.
     pub(super) fn start(prefix: &[OsString]) -> Result<Self, WorldError> {
         let control = raw_channel::pair()?;
-        let slots = (0..SLOTS)
-            .map(|_| raw_channel::pair())
-            .collect::<Result<Vec<_>, _>>()?;
-        let channels: Vec<String> = slots
-            .iter()
-            .map(|(_, far)| far.number().to_string())
-            .collect();
+        let slots = (0..SLOTS).map(|_| raw_channel::pair()).collect::<Result<Vec<_>, _>>()?;
+        let channels: Vec<String> = slots.iter().map(|(_, far)| far.number().to_string()).collect();
         let program = std::env::current_exe()?;
         let mut command = match prefix.split_first() {
             None => Command::new(&program),
@@ -45,17 +40,9 @@ impl Stagehand {
                 command
             }
         };
-        command
-            .arg("holder")
-            .arg(control.1.number().to_string())
-            .arg(channels.join(","));
+        command.arg("holder").arg(control.1.number().to_string()).arg(channels.join(","));
         let child = command.stdin(Stdio::null()).spawn()?;
-        let mut this = Self {
-            child,
-            control,
-            slots,
-            supervisors: Vec::new(),
-        };
+        let mut this = Self { child, control, slots, supervisors: Vec::new() };
         let holder = this.hear(|text| text.starts_with("hello "))?;
         if !prefix.is_empty() {
             this.supervisors = supervisors(holder);
@@ -65,18 +52,14 @@ impl Stagehand {
 
     /// Sets the stage for a case.
     pub(super) fn begin(&mut self, with_proc: bool) -> Result<(), WorldError> {
-        self.control
-            .0
-            .send(if with_proc { "begin proc" } else { "begin" })?;
+        self.control.0.send(if with_proc { "begin proc" } else { "begin" })?;
         let mut failure = None;
         self.hear(|text| {
             failure = text.strip_prefix("failed ").map(str::to_owned);
             text == "begun" || failure.is_some()
         })?;
         match failure {
-            Some(why) => Err(WorldError::Skip(format!(
-                "no PID namespace can be made here: {why}"
-            ))),
+            Some(why) => Err(WorldError::Skip(format!("no PID namespace can be made here: {why}"))),
             None => Ok(()),
         }
     }
@@ -102,14 +85,10 @@ impl Stagehand {
                     return Ok(message.sender);
                 }
             } else if let Some(status) = self.child.try_wait()? {
-                return Err(WorldError::Broken(format!(
-                    "the holder of the stage ended: {status}"
-                )));
+                return Err(WorldError::Broken(format!("the holder of the stage ended: {status}")));
             }
         }
-        Err(WorldError::Broken(
-            "the holder of the stage does not answer".to_owned(),
-        ))
+        Err(WorldError::Broken("the holder of the stage does not answer".to_owned()))
     }
 }
 
@@ -126,10 +105,8 @@ fn supervisors(holder: i32) -> Vec<Watched> {
     let mut found = Vec::new();
     let mut process = parent_of(holder);
     while let Some(pid) = process.filter(|pid| *pid > 1 && *pid != me) {
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
-            .into_iter()
-            .flatten()
-            .flatten();
+        let threads =
+            std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
         let ids = threads.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
         found.extend(ids.filter_map(|tid| Watched::thread(pid, tid).ok()));
         process = parent_of(pid);
@@ -139,10 +116,5 @@ fn supervisors(holder: i32) -> Vec<Watched> {
 
 fn parent_of(process: i32) -> Option<i32> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("PPid:"))?
-        .trim()
-        .parse()
-        .ok()
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }

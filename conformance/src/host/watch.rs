@@ -77,11 +77,7 @@ impl Watched {
             let entry = entry?;
             let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             if comm.trim_end() == name {
-                found = entry
-                    .file_name()
-                    .to_string_lossy()
-                    .parse()
-                    .unwrap_or(process);
+                found = entry.file_name().to_string_lossy().parse().unwrap_or(process);
             }
         }
         Self::thread(process, found)
@@ -91,12 +87,7 @@ impl Watched {
     pub(super) fn thread(process: i32, thread: i32) -> io::Result<Self> {
         let path = PathBuf::from(format!("/proc/{process}/task/{thread}"));
         let status = File::open(path.join("status"))?;
-        Ok(Self {
-            process,
-            number: thread,
-            status,
-            syscall: File::open(path.join("syscall")).ok(),
-        })
+        Ok(Self { process, number: thread, status, syscall: File::open(path.join("syscall")).ok() })
     }
 
     /// Looks.
@@ -124,10 +115,7 @@ impl Watched {
     /// kernel makes it only of a task that has left the run queue.
     fn call(&self) -> Call {
         let mut buffer = [0u8; 256];
-        let line = self
-            .syscall
-            .as_ref()
-            .and_then(|file| read(file, &mut buffer));
+        let line = self.syscall.as_ref().and_then(|file| read(file, &mut buffer));
         match line.and_then(|line| line.split_whitespace().next()) {
             Some("running") => Call::Running,
             Some(number) if WAITING.contains(&number) => Call::Waiting,
@@ -176,9 +164,8 @@ impl Leavers {
         }
         let probe = self.probe.take().or_else(|| File::open("/dev/null").ok());
         self.numbers.retain(|(number, since)| {
-            let taken = probe
-                .as_ref()
-                .is_some_and(|probe| raw_ids::is_number_taken(probe, *number));
+            let taken =
+                probe.as_ref().is_some_and(|probe| raw_ids::is_number_taken(probe, *number));
             let held_otherwise = || {
                 Path::new(&format!("/proc/{number}")).exists()
                     || raw_signal::kill(-number, 0).is_ok()
@@ -210,9 +197,7 @@ fn read<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
 }
 
 fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(key))
-        .map(str::trim_start)
+    text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim_start)
 }
 
 /// A task that has given up its memory and sleeps is an init that waits for the end of its namespace.
@@ -221,10 +206,7 @@ fn has_no_memory(text: &str) -> bool {
 }
 
 fn switches(text: &str) -> u64 {
-    let count = |key| {
-        field(text, key)
-            .and_then(|value| value.trim().parse::<u64>().ok())
-            .unwrap_or(0)
-    };
+    let count =
+        |key| field(text, key).and_then(|value| value.trim().parse::<u64>().ok()).unwrap_or(0);
     count("voluntary_ctxt_switches:") + count("nonvoluntary_ctxt_switches:")
 }

@@ -53,12 +53,12 @@ impl Call {
     #[must_use]
     pub fn flags(&self, table: Words) -> i64 {
         let parameters = self.verb.signature().parameters.iter();
-        let found = parameters
-            .zip(&self.arguments)
-            .find_map(|(parameter, argument)| match (parameter.kind, argument) {
+        let found = parameters.zip(&self.arguments).find_map(|(parameter, argument)| {
+            match (parameter.kind, argument) {
                 (Kind::Flags(words), Argument::Int(bits)) if words == table => Some(*bits),
                 _ => None,
-            });
+            }
+        });
         found.unwrap_or(0)
     }
 }
@@ -108,10 +108,7 @@ fn show(kind: Kind, argument: &Argument) -> String {
 #[must_use]
 pub fn show_signals(bits: u64) -> String {
     let signals = (1..=64).filter(|signal| bits & (1 << (signal - 1)) != 0);
-    join(
-        signals.map(|signal| words::name_or_digits(words::SIGNALS, signal)),
-        " ",
-    )
+    join(signals.map(|signal| words::name_or_digits(words::SIGNALS, signal)), " ")
 }
 
 fn show_flags(table: Words, bits: i64) -> String {
@@ -216,11 +213,9 @@ fn decode_value(token: &str) -> Option<Value> {
     match token.strip_prefix('[') {
         _ if token == "-" => Some(Value::Absent),
         Some("") => Some(Value::List(Vec::new())),
-        Some(list) => list
-            .split(',')
-            .map(|item| item.parse().ok())
-            .collect::<Option<_>>()
-            .map(Value::List),
+        Some(list) => {
+            list.split(',').map(|item| item.parse().ok()).collect::<Option<_>>().map(Value::List)
+        }
         None => token.parse().ok().map(Value::Int),
     }
 }

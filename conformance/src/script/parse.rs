@@ -74,20 +74,12 @@ fn read_line(cases: &mut Vec<Case>, line: &str, number: usize, place: &str) -> R
     if let Some(rows) = line.strip_prefix("rows ") {
         case.rows.extend(rows.split_whitespace().map(str::to_owned));
     } else if let Some(needs) = line.strip_prefix("needs ") {
-        let needs = needs
-            .split_whitespace()
-            .map(need)
-            .collect::<Result<Vec<_>, _>>()?;
+        let needs = needs.split_whitespace().map(need).collect::<Result<Vec<_>, _>>()?;
         case.needs.extend(needs);
     } else if line.starts_with(' ') {
-        let step = case
-            .steps
-            .last_mut()
-            .ok_or("an indented line before the first call")?;
-        let expected = step
-            .expected
-            .as_mut()
-            .ok_or("an indented line below a call without `->`")?;
+        let step = case.steps.last_mut().ok_or("an indented line before the first call")?;
+        let expected =
+            step.expected.as_mut().ok_or("an indented line below a call without `->`")?;
         expected.push(squeeze(line));
     } else {
         case.steps.push(step(line, number)?);
@@ -111,12 +103,7 @@ fn step(line: &str, number: usize) -> Result<Step, String> {
         None => (line, None),
     };
     let (actor, call) = call.split_once(':').ok_or("expected `ACTOR: CALL`")?;
-    Ok(Step {
-        actor: actor.trim().to_owned(),
-        call: self::call(call)?,
-        expected,
-        line: number,
-    })
+    Ok(Step { actor: actor.trim().to_owned(), call: self::call(call)?, expected, line: number })
 }
 
 /// Reads a call such as `kill b TERM`.
@@ -151,10 +138,8 @@ fn actual_kind(kind: Kind, before: &[Argument]) -> Kind {
 }
 
 fn keyed_argument(parameter: &Parameter, key: &str, tokens: &[&str]) -> Result<Argument, String> {
-    let found = tokens
-        .iter()
-        .filter_map(|token| token.split_once('='))
-        .find(|(name, _)| *name == key);
+    let found =
+        tokens.iter().filter_map(|token| token.split_once('=')).find(|(name, _)| *name == key);
     match found {
         Some((_, value)) => argument(parameter.kind, value),
         None => Ok(Argument::Absent),
@@ -167,12 +152,9 @@ fn positional_argument<'a>(
 ) -> Result<Argument, String> {
     match kind {
         Kind::Flags(_) | Kind::Signals => {
-            let bits = tokens
-                .map(|token| set_member(kind, token))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok(Argument::Int(
-                bits.into_iter().fold(0, |all, bit| all | bit),
-            ))
+            let bits =
+                tokens.map(|token| set_member(kind, token)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Argument::Int(bits.into_iter().fold(0, |all, bit| all | bit)))
         }
         _ => argument(kind, tokens.next().ok_or("an argument is missing")?),
     }
@@ -189,9 +171,9 @@ fn argument(kind: Kind, token: &str) -> Result<Argument, String> {
     match kind {
         Kind::NewActor | Kind::NewFd => Ok(Argument::Name(token.to_owned())),
         Kind::Pid => Ok(Argument::Who(who(token))),
-        Kind::Fd => Ok(token
-            .parse()
-            .map_or_else(|_| Argument::Name(token.to_owned()), Argument::Int)),
+        Kind::Fd => {
+            Ok(token.parse().map_or_else(|_| Argument::Name(token.to_owned()), Argument::Int))
+        }
         Kind::Int => number(token).map(Argument::Int),
         Kind::Signal => signal(token).map(Argument::Int),
         Kind::One(table) => word_or_digits(table, token).map(Argument::Int),
@@ -257,10 +239,7 @@ top: sigmask block TERM USR1 38
     fn what_is_printed_reads_back_the_same() {
         let read = cases("sample", SAMPLE).unwrap();
         assert_eq!(read[0].needs, [Need::Proc]);
-        assert_eq!(
-            read[0].steps[0].expected.as_deref().unwrap(),
-            ["2", "i: gone"]
-        );
+        assert_eq!(read[0].steps[0].expected.as_deref().unwrap(), ["2", "i: gone"]);
         let mut again = cases("sample", &read[0].to_string()).unwrap();
         for (step, old) in again[0].steps.iter_mut().zip(&read[0].steps) {
             step.line = old.line;

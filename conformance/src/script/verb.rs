@@ -80,10 +80,7 @@ const fn plain(kind: Kind) -> Parameter {
 }
 
 const fn keyed(key: &'static str, kind: Kind) -> Parameter {
-    Parameter {
-        key: Some(key),
-        kind,
-    }
+    Parameter { key: Some(key), kind }
 }
 
 const PID: Parameter = plain(Kind::Pid);
@@ -220,19 +217,13 @@ impl Verb {
     /// Returns the call named `name`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        VERBS
-            .iter()
-            .find(|line| line.name == name)
-            .map(|line| line.verb)
+        VERBS.iter().find(|line| line.name == name).map(|line| line.verb)
     }
 
     /// Reports whether the call ends with another program or another task in place of the caller's answer.
     #[must_use]
     pub fn makes_actor(self) -> bool {
-        self.signature()
-            .parameters
-            .iter()
-            .any(|parameter| matches!(parameter.kind, Kind::NewActor))
+        self.signature().parameters.iter().any(|parameter| matches!(parameter.kind, Kind::NewActor))
     }
 }
 

@@ -9,19 +9,13 @@ pub type Words = &'static [(&'static str, i64)];
 /// Returns the number of `word`.
 #[must_use]
 pub fn number(words: Words, word: &str) -> Option<i64> {
-    words
-        .iter()
-        .find(|(name, _)| *name == word)
-        .map(|(_, value)| *value)
+    words.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
 /// Returns the name of `value`.
 #[must_use]
 pub fn name(words: Words, value: i64) -> Option<&'static str> {
-    words
-        .iter()
-        .find(|(_, number)| *number == value)
-        .map(|(name, _)| *name)
+    words.iter().find(|(_, number)| *number == value).map(|(name, _)| *name)
 }
 
 /// Returns the name of `value`, or its digits.
@@ -136,13 +130,8 @@ pub const WAIT: Words = &[
 ];
 
 /// First argument of waitid(2).
-pub const WAITID: Words = &[
-    ("P_ALL", 0),
-    ("P_PID", 1),
-    ("P_PGID", 2),
-    ("P_PIDFD", 3),
-    ("P_BAD", 4),
-];
+pub const WAITID: Words =
+    &[("P_ALL", 0), ("P_PID", 1), ("P_PGID", 2), ("P_PIDFD", 3), ("P_BAD", 4)];
 
 /// `si_code` of a child's end.
 pub const CLD: Words = &[
@@ -155,12 +144,7 @@ pub const CLD: Words = &[
 ];
 
 /// `si_code` of a signal sent by somebody.
-pub const SI: Words = &[
-    ("SI_USER", 0),
-    ("SI_KERNEL", 0x80),
-    ("SI_QUEUE", -1),
-    ("SI_TKILL", -6),
-];
+pub const SI: Words = &[("SI_USER", 0), ("SI_KERNEL", 0x80), ("SI_QUEUE", -1), ("SI_TKILL", -6)];
 
 /// Dispositions.
 pub const DISPOSITION: Words = &[("default", 0), ("ignore", 1), ("handler", 2)];

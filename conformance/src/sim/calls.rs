@@ -61,29 +61,22 @@ impl SimWorld {
             Verb::Getpgid => self.set.getpgid(me, r.int32(0)).map(raw_or_zero),
             Verb::Getsid => self.set.getsid(me, r.int32(0)).map(raw_or_zero),
             Verb::Setsid => self.set.setsid(me, &mut self.effects).map(raw),
-            Verb::Setpgid => self
-                .set
-                .setpgid(me, r.int32(0), r.int32(1), &mut self.effects)
-                .map(|()| 0),
+            Verb::Setpgid => {
+                self.set.setpgid(me, r.int32(0), r.int32(1), &mut self.effects).map(|()| 0)
+            }
             Verb::SchedGet => self.look_up(me, r.int32(0)),
             Verb::Unshare => self.unshare(me, r.int(0)),
             Verb::SetSubreaper => {
-                let mark = if r.int(0) == 0 {
-                    ChildSubreaper::No
-                } else {
-                    ChildSubreaper::Yes
-                };
+                let mark = if r.int(0) == 0 { ChildSubreaper::No } else { ChildSubreaper::Yes };
                 self.set.set_child_subreaper(me, mark).map(|()| 0)
             }
-            Verb::GetSubreaper => self
-                .set
-                .child_subreaper(me)
-                .map(|mark| i64::from(mark == ChildSubreaper::Yes)),
+            Verb::GetSubreaper => {
+                self.set.child_subreaper(me).map(|mark| i64::from(mark == ChildSubreaper::Yes))
+            }
             Verb::SetPdeathsig => self.set.set_death_signal(me, r.int32(0)).map(|()| 0),
-            Verb::GetPdeathsig => self
-                .set
-                .death_signal(me)
-                .map(|signal| signal.map_or(0, Signal::raw).into()),
+            Verb::GetPdeathsig => {
+                self.set.death_signal(me).map(|signal| signal.map_or(0, Signal::raw).into())
+            }
             Verb::GetLastPid => self.set.ns_last_pid(me).map(i64::from),
             Verb::SetLastPid => self.set.set_ns_last_pid(me, r.int32(0), &Root).map(|()| 0),
             Verb::GetPidMax => self.set.pid_max(me).map(i64::from),
@@ -106,25 +99,15 @@ impl SimWorld {
         let sent = match r.verb {
             Verb::Kill => self.set.kill(me, first, second, &Root, effects),
             Verb::Tkill => self.set.tgkill(me, None, first, second, &Root, effects),
-            Verb::Tgkill => self
-                .set
-                .tgkill(me, Some(first), second, third, &Root, effects),
+            Verb::Tgkill => self.set.tgkill(me, Some(first), second, third, &Root, effects),
             Verb::Sigqueue => {
-                let code = r
-                    .optional(2)
-                    .map_or(SigCode::QUEUE, |code| SigCode(code as i32));
-                let info = UserInfo {
-                    code,
-                    pid: r.int32(3),
-                    uid: 0,
-                    value: 0,
-                };
+                let code = r.optional(2).map_or(SigCode::QUEUE, |code| SigCode(code as i32));
+                let info = UserInfo { code, pid: r.int32(3), uid: 0, value: 0 };
                 self.set.sigqueue(me, first, second, info, &Root, effects)
             }
             _ => {
                 let (pid, _) = self.pidfd(slot, first)?;
-                self.set
-                    .pidfd_send_signal(me, pid, second, None, &Root, &mut self.effects)
+                self.set.pidfd_send_signal(me, pid, second, None, &Root, &mut self.effects)
             }
         };
         sent.map(|()| 0).map_err(Errno::raw)
@@ -145,11 +128,7 @@ impl SimWorld {
             disposition,
             ActionFlags::from_bits_retain(flags),
         )?;
-        actor
-            .handlers
-            .borrow_mut()
-            .flags
-            .insert(signal.raw(), flags);
+        actor.handlers.borrow_mut().flags.insert(signal.raw(), flags);
         Ok(0)
     }
 
@@ -217,9 +196,7 @@ impl SimWorld {
             Err(errno) => Progress::Done(answer::error(errno.raw())),
             Ok(RebootOutcome::Machine) => Progress::Done("machine".to_owned()),
             Ok(RebootOutcome::CallerExits) => {
-                let outcome = self
-                    .set
-                    .exit_group(task, ExitStatus::exited(0), &mut self.effects);
+                let outcome = self.set.exit_group(task, ExitStatus::exited(0), &mut self.effects);
                 self.left(task, outcome);
                 Progress::Left
             }

@@ -58,11 +58,7 @@ pub(super) enum Doing {
 #[derive(Clone, Debug)]
 pub(super) enum Sleep {
     /// wait4 or waitid.
-    Wait {
-        target: WaitTarget,
-        options: WaitOptions,
-        by_id: bool,
-    },
+    Wait { target: WaitTarget, options: WaitOptions, by_id: bool },
     /// sigwaitinfo, with the set it waits for.
     Signal(u64),
     /// vfork, until this child lets go of the memory; with the number to return.
@@ -103,15 +99,11 @@ impl Cast {
     }
 
     pub(super) fn actor(&self, slot: usize) -> &Actor {
-        self.actors[slot]
-            .as_ref()
-            .expect("the player asks only actors that were born")
+        self.actors[slot].as_ref().expect("the player asks only actors that were born")
     }
 
     pub(super) fn actor_mut(&mut self, slot: usize) -> &mut Actor {
-        self.actors[slot]
-            .as_mut()
-            .expect("the player asks only actors that were born")
+        self.actors[slot].as_mut().expect("the player asks only actors that were born")
     }
 
     /// Returns the slot of the actor that a task plays.
@@ -123,10 +115,7 @@ impl Cast {
     pub(super) fn of_group(&self, group: GroupId) -> Vec<usize> {
         let alive = |actor: &Actor| actor.group == group && !matches!(actor.doing, Doing::Gone);
         let slots = self.actors.iter().enumerate();
-        slots
-            .filter(|(_, actor)| actor.as_ref().is_some_and(alive))
-            .map(|(slot, _)| slot)
-            .collect()
+        slots.filter(|(_, actor)| actor.as_ref().is_some_and(alive)).map(|(slot, _)| slot).collect()
     }
 
     /// Returns who waits for signals, and for which.

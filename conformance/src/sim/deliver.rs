@@ -51,10 +51,7 @@ impl SimWorld {
 
     /// The frame of a handler is set up: its own signal is blocked while it runs, unless it said otherwise.
     fn enter_handler(&mut self, task: TaskId, info: SigInfo) -> Frame {
-        let mask = self
-            .cast
-            .slot(task)
-            .map_or(SigSet::EMPTY, |slot| self.cast.actor(slot).mask);
+        let mask = self.cast.slot(task).map_or(SigSet::EMPTY, |slot| self.cast.actor(slot).mask);
         let flags = self.handler_flags(task, info.signal.raw());
         if flags & SA_NODEFER == 0 {
             self.set_task_mask(task, mask.with(info.signal));
@@ -91,9 +88,7 @@ impl SimWorld {
         let Some(slot) = self.cast.slot(task) else {
             return;
         };
-        let restarts = ran
-            .iter()
-            .all(|signal| self.handler_flags(task, *signal) & SA_RESTART != 0);
+        let restarts = ran.iter().all(|signal| self.handler_flags(task, *signal) & SA_RESTART != 0);
         let interrupted = match self.cast.actor(slot).doing {
             Doing::Asleep(Sleep::Wait { .. }) => !ran.is_empty() && !restarts,
             Doing::Asleep(Sleep::Signal(_)) => !ran.is_empty(),

@@ -31,8 +31,7 @@ impl SimWorld {
         match effect {
             Effect::Kill { task } => {
                 let outcome =
-                    self.set
-                        .exit(task, ExitStatus::signaled(Signal::KILL), &mut self.effects);
+                    self.set.exit(task, ExitStatus::signaled(Signal::KILL), &mut self.effects);
                 self.left(task, outcome);
             }
             Effect::SignalPending { task } => self.signal_pending(task),
@@ -135,11 +134,7 @@ impl SimWorld {
         if self.is_stopped(slot) {
             return;
         }
-        let Doing::Asleep(Sleep::Wait {
-            target,
-            options,
-            by_id,
-        }) = self.cast.actor(slot).doing
+        let Doing::Asleep(Sleep::Wait { target, options, by_id }) = self.cast.actor(slot).doing
         else {
             return;
         };

@@ -41,13 +41,7 @@ impl SimWorld {
         if let File::Ns(ns) = file {
             let _ = self.set.get_ns(ns);
         }
-        let old = self
-            .cast
-            .actor(slot)
-            .files
-            .borrow_mut()
-            .table
-            .insert(fd, file);
+        let old = self.cast.actor(slot).files.borrow_mut().table.insert(fd, file);
         self.let_go(old);
     }
 
@@ -87,14 +81,7 @@ impl SimWorld {
     }
 
     fn file(&self, slot: usize, fd: i32) -> Result<File, i32> {
-        self.cast
-            .actor(slot)
-            .files
-            .borrow()
-            .table
-            .get(&fd)
-            .copied()
-            .ok_or(EBADF)
+        self.cast.actor(slot).files.borrow().table.get(&fd).copied().ok_or(EBADF)
     }
 
     /// Returns the process of a pidfd, and whether it does not block.
@@ -119,13 +106,7 @@ impl SimWorld {
             Verb::Setns => self.setns(slot, r.int32(0), r.int32(1)),
             Verb::OpenNs => self.open_link(slot, r),
             Verb::Close => {
-                let file = self
-                    .cast
-                    .actor(slot)
-                    .files
-                    .borrow_mut()
-                    .table
-                    .remove(&r.int32(0));
+                let file = self.cast.actor(slot).files.borrow_mut().table.remove(&r.int32(0));
                 self.let_go(file);
                 file.map(|_| 0).ok_or(EBADF)
             }
@@ -134,10 +115,7 @@ impl SimWorld {
             Verb::NsType => self.namespace(slot, r.int32(0)).map(|_| NEWPID.into()),
             Verb::NsParent => {
                 let ns = self.namespace(slot, r.int32(1))?;
-                let parent = self
-                    .set
-                    .ns_parent(self.task(slot), ns)
-                    .map_err(Errno::raw)?;
+                let parent = self.set.ns_parent(self.task(slot), ns).map_err(Errno::raw)?;
                 self.install(slot, r.int32(0), File::Ns(parent));
                 Ok(0)
             }
@@ -199,14 +177,7 @@ impl SimWorld {
             }
             other => other.map_err(Errno::raw)?,
         };
-        self.install(
-            slot,
-            r.int32(0),
-            File::Pidfd {
-                pid,
-                nonblocking: flags & NONBLOCK != 0,
-            },
-        );
+        self.install(slot, r.int32(0), File::Pidfd { pid, nonblocking: flags & NONBLOCK != 0 });
         Ok(0)
     }
 
@@ -234,11 +205,7 @@ impl SimWorld {
         const OWNER_UID: i64 = 4;
         self.namespace(slot, r.int32(0))?;
         // The owner's id can be asked of user namespaces only; other requests are not known.
-        Err(if r.int(1) == OWNER_UID {
-            EINVAL
-        } else {
-            ENOTTY
-        })
+        Err(if r.int(1) == OWNER_UID { EINVAL } else { ENOTTY })
     }
 
     fn translate(&self, slot: usize, r: &Request) -> Result<i64, i32> {
@@ -256,10 +223,8 @@ impl SimWorld {
 
     /// Whether two descriptors name one thing.
     pub(super) fn same(&self, slot: usize, left: i32, right: i32) -> Result<bool, i32> {
-        let serial = |fd| {
-            self.namespace(slot, fd)
-                .and_then(|ns| self.set.ns_serial(ns).map_err(Errno::raw))
-        };
+        let serial =
+            |fd| self.namespace(slot, fd).and_then(|ns| self.set.ns_serial(ns).map_err(Errno::raw));
         Ok(serial(left)? == serial(right)?)
     }
 
@@ -288,17 +253,11 @@ impl SimWorld {
                     info.tgid.raw() as u32,
                     Pid::raw_or_zero(info.ppid) as u32,
                 );
-                Ok(Info {
-                    numbers: Some(numbers),
-                    exit: None,
-                })
+                Ok(Info { numbers: Some(numbers), exit: None })
             }
             Err(Errno::ESRCH) if mask & EXIT != 0 => {
                 let status = self.ends.get(&pid).map(|status: &ExitStatus| status.raw());
-                Ok(Info {
-                    numbers: None,
-                    exit: status,
-                })
+                Ok(Info { numbers: None, exit: status })
             }
             Err(errno) => Err(errno.raw()),
         }

@@ -61,11 +61,7 @@ impl SimWorld {
             Ok(args) => {
                 let shares =
                     args.flags.contains(CloneFlags::VM) && !args.flags.contains(CloneFlags::THREAD);
-                let start = if shares {
-                    Start::NewProgram
-                } else {
-                    Start::Running
-                };
+                let start = if shares { Start::NewProgram } else { Start::Running };
                 let made = self.make(slot, r, args, start);
                 self.after_clone(slot, made, r, r.optional(4))
             }
@@ -103,28 +99,15 @@ impl SimWorld {
         let wanted = pidfd_at.filter(|_| flags.contains(CloneFlags::PIDFD));
         let pid = self.set.tid(self.task(r.int(0) as usize));
         if let (Some(fd), Ok(pid)) = (wanted, pid) {
-            self.install(
-                slot,
-                fd as i32,
-                File::Pidfd {
-                    pid,
-                    nonblocking: false,
-                },
-            );
+            self.install(slot, fd as i32, File::Pidfd { pid, nonblocking: false });
         }
         let stored = flags.contains(CloneFlags::PARENT_SETTID);
-        Progress::Done(if stored {
-            format!("{number} parent_tid={number}")
-        } else {
-            text
-        })
+        Progress::Done(if stored { format!("{number} parent_tid={number}") } else { text })
     }
 
     fn make(&mut self, slot: usize, r: &Request, args: CloneArgs<'_>, start: Start) -> Progress {
         let caller = self.task(slot);
-        let made = self
-            .set
-            .clone_task(caller, &args, &Root, || (), (), &mut self.effects);
+        let made = self.set.clone_task(caller, &args, &Root, || (), (), &mut self.effects);
         let child = match made {
             Ok(child) => child,
             Err(errno) => return failed(errno),
@@ -164,11 +147,7 @@ impl SimWorld {
             group: self.set.group(task)?,
             doing: Doing::Idle,
             files,
-            memory: if shares(CloneFlags::VM) {
-                Rc::clone(&parent.memory)
-            } else {
-                Rc::default()
-            },
+            memory: if shares(CloneFlags::VM) { Rc::clone(&parent.memory) } else { Rc::default() },
             handlers: if thread {
                 Rc::clone(&parent.handlers)
             } else {
@@ -178,10 +157,7 @@ impl SimWorld {
             child_tid: if shares(CHILD_SETTID) { own } else { 0 },
         };
         self.cast.enter(slot, actor);
-        self.events.push(Event::Born {
-            slot,
-            number: own.into(),
-        });
+        self.events.push(Event::Born { slot, number: own.into() });
         Ok(Pid::raw_or_zero(self.set.number(tid, view)))
     }
 
@@ -234,10 +210,7 @@ impl SimWorld {
         actor.memory = Rc::new(Memory::default().into());
         actor.handlers = Rc::default();
         actor.child_tid = 0;
-        self.events.push(Event::Born {
-            slot,
-            number: number.raw().into(),
-        });
+        self.events.push(Event::Born { slot, number: number.raw().into() });
         Ok(())
     }
 
@@ -260,11 +233,7 @@ impl SimWorld {
 fn default_exit_signal(flags: u64) -> i64 {
     const SIGCHLD: i64 = 17;
     let special = CloneFlags::THREAD | CloneFlags::PARENT;
-    if CloneFlags::from_bits_retain(flags).intersects(special) {
-        0
-    } else {
-        SIGCHLD
-    }
+    if CloneFlags::from_bits_retain(flags).intersects(special) { 0 } else { SIGCHLD }
 }
 
 fn failed(errno: Errno) -> Progress {

@@ -72,17 +72,10 @@ impl SimWorld {
     /// Makes the machine's init, a process like the one that holds the stage on the host, and the first actor.
     fn raise_curtain(&mut self) -> Result<(), pidns_core::Errno> {
         let boot = self.set.boot((), ())?;
-        let holder = self.set.clone_task(
-            boot,
-            &CloneArgs::fork(),
-            &Root,
-            || (),
-            (),
-            &mut self.effects,
-        )?;
+        let holder =
+            self.set.clone_task(boot, &CloneArgs::fork(), &Root, || (), (), &mut self.effects)?;
         self.set.setsid(holder, &mut self.effects)?;
-        self.set
-            .set_blocked(holder, SigSet::ALL, &mut self.effects)?;
+        self.set.set_blocked(holder, SigSet::ALL, &mut self.effects)?;
         let top = self.set.clone_task(
             holder,
             &CloneArgs::new_pid_ns(),
@@ -91,8 +84,7 @@ impl SimWorld {
             (),
             &mut self.effects,
         )?;
-        self.set
-            .set_blocked(top, SigSet::EMPTY, &mut self.effects)?;
+        self.set.set_blocked(top, SigSet::EMPTY, &mut self.effects)?;
         let group = self.set.group(top)?;
         self.cast.enter(0, Actor::first(top, group));
         self.drain();
@@ -125,10 +117,7 @@ impl SimWorld {
         let mut events = std::mem::take(&mut self.events);
         let done = |event: &Event| matches!(event, Event::Done { slot: who, .. } if *who == slot);
         let gone = |event: &Event| *event == Event::Gone { slot };
-        let own = events
-            .iter()
-            .position(done)
-            .or(events.iter().position(gone));
+        let own = events.iter().position(done).or(events.iter().position(gone));
         let answer = match own.map(|index| events.remove(index)) {
             Some(Event::Done { text, .. }) => Answer::Done(text),
             Some(_) => Answer::Gone,

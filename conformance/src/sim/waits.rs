@@ -62,11 +62,7 @@ impl SimWorld {
         let task = self.task(slot);
         match self.set.wait(task, target, options, &mut self.effects) {
             Err(errno) => Progress::Done(answer::error(errno.raw())),
-            Ok(WaitOutcome::Block) => Progress::Asleep(Sleep::Wait {
-                target,
-                options,
-                by_id,
-            }),
+            Ok(WaitOutcome::Block) => Progress::Asleep(Sleep::Wait { target, options, by_id }),
             Ok(WaitOutcome::Nothing) => Progress::Done("0".to_owned()),
             Ok(WaitOutcome::Ready(report)) => {
                 let pid = Pid::raw_or_zero(report.pid);
@@ -107,10 +103,7 @@ impl SimWorld {
         let task = self.task(slot);
         let taken = self.set.sigwait(task, SigSet::from_bits(set));
         let Ok(info) = taken else { return false };
-        self.finish(
-            slot,
-            answer::caught(info.signal.raw(), info.code.0, info.pid),
-        );
+        self.finish(slot, answer::caught(info.signal.raw(), info.code.0, info.pid));
         true
     }
 }

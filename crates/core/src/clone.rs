@@ -56,11 +56,7 @@ pub struct CloneArgs<'a> {
 impl<'a> CloneArgs<'a> {
     /// A process with these flags that sends SIGCHLD at its end.
     pub fn process(flags: CloneFlags) -> Self {
-        Self {
-            flags,
-            exit_signal: Some(Signal::CHLD),
-            set_tid: &[],
-        }
+        Self { flags, exit_signal: Some(Signal::CHLD), set_tid: &[] }
     }
 
     /// What fork(2) does.
@@ -81,11 +77,7 @@ impl<'a> CloneArgs<'a> {
     /// What pthread_create(3) does.
     pub fn thread() -> Self {
         let flags = CloneFlags::VM | CloneFlags::SIGHAND | CloneFlags::THREAD;
-        Self {
-            flags,
-            exit_signal: None,
-            set_tid: &[],
-        }
+        Self { flags, exit_signal: None, set_tid: &[] }
     }
 
     /// Asks for these numbers, innermost first.
@@ -103,11 +95,7 @@ impl<'a> CloneArgs<'a> {
         if flags.contains(CloneFlags::PIDFD | CloneFlags::PARENT_SETTID) {
             return Err(Errno::EINVAL);
         }
-        Ok(Self {
-            flags,
-            exit_signal,
-            set_tid: &[],
-        })
+        Ok(Self { flags, exit_signal, set_tid: &[] })
     }
 
     /// Reads the fields of clone3(2)'s `struct clone_args`.
@@ -122,11 +110,7 @@ impl<'a> CloneArgs<'a> {
         if wrong || sibling || flags.contains(CloneFlags::DETACHED) {
             return Err(Errno::EINVAL);
         }
-        Ok(Self {
-            flags,
-            exit_signal: signal,
-            set_tid,
-        })
+        Ok(Self { flags, exit_signal: signal, set_tid })
     }
 }
 
@@ -135,27 +119,25 @@ impl<'a> CloneArgs<'a> {
 #[must_use = "publish or abandon it: a reservation that is forgotten keeps its numbers"]
 #[derive(Debug)]
 pub struct Reservation {
+    task: TaskId,
+    pid: PidId,
     caller: TaskIx,
-    id: TaskId,
-    task: TaskIx,
     /// `None` for a thread.
     group: Option<GroupIx>,
-    pid: PidIx,
-    pid_id: PidId,
     ns_children: NsIx,
-    flags: CloneFlags,
     exit_signal: Option<Signal>,
+    flags: CloneFlags,
 }
 
 impl Reservation {
     /// Returns the id that the task will have.
     pub fn task(&self) -> TaskId {
-        self.id
+        self.task
     }
 
     /// Returns the pid object that the task will have.
     pub fn pid(&self) -> PidId {
-        self.pid_id
+        self.pid
     }
 }
 
@@ -182,45 +164,22 @@ impl<G, T> TaskSet<G, T> {
         if self.tasks[caller].reservations == u8::MAX {
             return Err(Errno::EAGAIN);
         }
-        let group = if args.flags.contains(CloneFlags::THREAD) {
-            None
-        } else {
-            Some(self.groups.claim()?)
-        };
-        let reserved = self.reserve_task(caller, group, args, auth);
-        if let (Err(_), Some(group)) = (&reserved, group) {
-            self.groups.unclaim(group);
-        }
-        reserved
+        let group =
+            if args.flags.contains(CloneFlags::THREAD) { None } else { Some(self.groups.claim()?) };
+        let task = self.tasks.claim().inspect_err(|_| self.unclaim_group(group))?;
+        let (ns_children, pid) = self.reserve_pid(caller, args, auth).inspect_err(|_| {
+            self.tasks.unclaim(task);
+            self.unclaim_group(group);
+        })?;
+        self.tasks[caller].reservations += 1;
+        let (task, pid) = (self.task_id(task), self.pid_id(pid));
+        let CloneArgs { flags, exit_signal, .. } = *args;
+        Ok(Reservation { task, pid, caller, group, ns_children, exit_signal, flags })
     }
 
-    fn reserve_task(
-        &mut self,
-        caller: TaskIx,
-        group: Option<GroupIx>,
-        args: &CloneArgs<'_>,
-        auth: &dyn Authority,
-    ) -> Result<Reservation> {
-        let task = self.tasks.claim()?;
-        match self.reserve_pid(caller, args, auth) {
-            Ok((ns_children, pid)) => {
-                self.tasks[caller].reservations += 1;
-                Ok(Reservation {
-                    caller,
-                    id: self.task_id(task),
-                    task,
-                    group,
-                    pid,
-                    pid_id: self.pid_id(pid),
-                    ns_children,
-                    flags: args.flags,
-                    exit_signal: args.exit_signal,
-                })
-            }
-            Err(errno) => {
-                self.tasks.unclaim(task);
-                Err(errno)
-            }
+    fn unclaim_group(&mut self, group: Option<GroupIx>) {
+        if let Some(group) = group {
+            self.groups.unclaim(group);
         }
     }
 
@@ -268,26 +227,17 @@ impl<G, T> TaskSet<G, T> {
     /// Returns the number that the reserved task will have in `viewer`'s namespace.
     pub fn reserved_number(&self, reservation: &Reservation, viewer: TaskId) -> Option<Pid> {
         let viewer = self.task_ix(viewer).ok()?;
-        self.nr_in(reservation.pid, self.active_ns(viewer))
+        self.nr_in(reservation.pid.ix(), self.active_ns(viewer))
     }
 
     /// Gives a reservation back. On kernels with that defect this may close a namespace that has no init yet.
     /// // CRE-24
     pub fn abandon(&mut self, reservation: Reservation, sink: Sink<'_, G, T>) {
-        let Reservation {
-            caller,
-            task,
-            group,
-            pid,
-            ns_children,
-            ..
-        } = reservation;
+        let Reservation { caller, task, group, pid, ns_children, .. } = reservation;
         self.tasks[caller].reservations -= 1;
-        self.tasks.unclaim(task);
-        if let Some(group) = group {
-            self.groups.unclaim(group);
-        }
-        self.free_unborn_pid(pid, sink);
+        self.tasks.unclaim(task.ix());
+        self.unclaim_group(group);
+        self.free_unborn_pid(pid.ix(), sink);
         self.put_ns(ns_children, sink);
     }
 
@@ -302,22 +252,13 @@ impl<G, T> TaskSet<G, T> {
         task: T,
         sink: Sink<'_, G, T>,
     ) -> TaskId {
-        let Reservation {
-            caller,
-            id,
-            task: new,
-            pid,
-            ns_children,
-            flags,
-            ..
-        } = reservation;
+        let Reservation { caller, ns_children, flags, .. } = reservation;
+        let (new, pid) = (reservation.task.ix(), reservation.pid.ix());
         self.tasks[caller].reservations -= 1;
         let group_ix = reservation.group.unwrap_or_else(|| self.group_of(caller));
         let mut entry = Task::new(group_ix, pid, ns_children, task);
         entry.blocked = self.tasks[caller].blocked;
-        entry
-            .flags
-            .set(TaskFlags::VFORK, flags.contains(CloneFlags::VFORK));
+        entry.flags.set(TaskFlags::VFORK, flags.contains(CloneFlags::VFORK));
         self.tasks.fill(new, entry);
         self.attach_tid(pid, new);
         if reservation.group.is_some() {
@@ -330,7 +271,7 @@ impl<G, T> TaskSet<G, T> {
         if doomed {
             self.kill_newborn(new, sink);
         }
-        id
+        reservation.task
     }
 
     fn publish_group(
@@ -344,18 +285,10 @@ impl<G, T> TaskSet<G, T> {
         let own = self.group_of(caller);
         let creator = &self.groups[own];
         let sibling = from.flags.contains(CloneFlags::PARENT);
-        let parent = if sibling {
-            creator.parent.unwrap_or(caller)
-        } else {
-            caller
-        };
+        let parent = if sibling { creator.parent.unwrap_or(caller) } else { caller };
         let (pgrp, session) = (creator.pgrp, creator.session);
         let mut entry = Group::new(leader, None, pgrp, session, payload);
-        entry.exit_signal = if sibling {
-            creator.exit_signal
-        } else {
-            from.exit_signal
-        };
+        entry.exit_signal = if sibling { creator.exit_signal } else { from.exit_signal };
         entry.ignored = creator.ignored;
         if !from.flags.contains(CloneFlags::CLEAR_SIGHAND) {
             entry.handled = creator.handled;
@@ -366,9 +299,9 @@ impl<G, T> TaskSet<G, T> {
         self.join_pgrp(group, pgrp);
         self.join_session(group, session);
         self.adopt(parent, group);
-        if self.pids[from.pid].nr == 1 {
+        if self.pids[from.pid.ix()].nr == 1 {
             self.groups[group].flags |= GroupFlags::UNKILLABLE;
-            let ns = self.pids[from.pid].ns;
+            let ns = self.pids[from.pid.ix()].ns;
             self.spaces[ns].reaper = Some(leader);
         }
     }
@@ -412,11 +345,7 @@ impl<G, T> TaskSet<G, T> {
         sink: Sink<'a, G, T>,
     ) -> Result<ForkGuard<'a, G, T>> {
         let reservation = self.reserve(caller, args, auth)?;
-        Ok(ForkGuard {
-            set: self,
-            sink,
-            reservation: Some(reservation),
-        })
+        Ok(ForkGuard { set: self, sink, reservation: Some(reservation) })
     }
 }
 
@@ -431,10 +360,8 @@ pub struct ForkGuard<'a, G, T> {
 impl<G, T> ForkGuard<'_, G, T> {
     /// Makes the task exist.
     pub fn publish(mut self, group: impl FnOnce() -> G, task: T) -> TaskId {
-        let reservation = self
-            .reservation
-            .take()
-            .expect("only publish and drop take it, and both end the guard");
+        let reservation =
+            self.reservation.take().expect("only publish and drop take it, and both end the guard");
         self.set.publish(reservation, group, task, self.sink)
     }
 }

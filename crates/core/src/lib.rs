@@ -16,6 +16,7 @@ mod id;
 mod inline;
 mod jobctl;
 mod kill;
+mod map_arena;
 mod ns;
 mod numbers;
 mod pidfd;

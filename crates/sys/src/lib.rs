@@ -1,5 +1,23 @@
-//! Thin, safe wrappers of Linux system calls.
+//! The Linux system calls that pidns needs, as thin and safe functions.
+//!
+//! One module a topic. Nothing here decides anything: no retry, no fallback, no default. What a call means is in the
+//! man page that its documentation names. Errors are [`Errno`], as the kernel gave them.
+//!
+//! This crate and `pidns-init` hold all the `unsafe` code of the project.
+//!
+//! * [`launch`]: start a process from a list of steps, without copying the caller's memory.
+//! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
+//! * [`fd`], [`socket`], [`program`], [`poll`], [`tty`]: descriptors.
+//! * [`environ`]: the caller's environment, exactly.
 
+mod clone3;
+pub mod environ;
+pub mod fd;
+pub mod launch;
+pub mod pidfd;
+pub mod poll;
+pub mod privilege;
+pub mod program;
 pub mod raw_channel;
 pub mod raw_clone;
 pub mod raw_errno;
@@ -7,3 +25,12 @@ pub mod raw_ids;
 pub mod raw_ns;
 pub mod raw_signal;
 pub mod raw_wait;
+pub mod signal;
+pub mod socket;
+pub mod tty;
+pub mod wait;
+
+pub use rustix::io::Errno;
+
+/// A system call's result.
+pub type Result<T> = core::result::Result<T, Errno>;

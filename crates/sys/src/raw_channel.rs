@@ -28,12 +28,8 @@ pub const MAX_MESSAGE: usize = 4096;
 /// # Errors
 /// Those of socketpair(2).
 pub fn pair() -> io::Result<(Near, Far)> {
-    let (near, far) = net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::empty(),
-        None,
-    )?;
+    let (near, far) =
+        net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::empty(), None)?;
     rustix::io::fcntl_setfd(&near, rustix::io::FdFlags::CLOEXEC)?;
     net::sockopt::set_socket_passcred(&near, true)?;
     Ok((Near(near), Far(far)))
@@ -70,11 +66,7 @@ impl Near {
     /// # Errors
     /// Those of send(2).
     pub fn send(&self, text: &str) -> io::Result<()> {
-        net::send(
-            &self.0,
-            text.as_bytes(),
-            SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-        )?;
+        net::send(&self.0, text.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?;
         Ok(())
     }
 
@@ -96,10 +88,7 @@ impl Near {
             _ => None,
         });
         let text = String::from_utf8_lossy(&data[..got.bytes]).into_owned();
-        Ok(Some(Message {
-            text,
-            sender: sender.unwrap_or(0),
-        }))
+        Ok(Some(Message { text, sender: sender.unwrap_or(0) }))
     }
 }
 

@@ -71,10 +71,8 @@ pub fn clone3(request: &CloneRequest<'_>) -> Result<Cloned, RawErrno> {
         args.set_tid = request.set_tid.as_ptr() as u64;
         args.set_tid_size = request.set_tid.len() as u64;
     }
-    let size = request
-        .size
-        .unwrap_or(size_of::<libc::clone_args>())
-        .min(size_of::<libc::clone_args>());
+    let size =
+        request.size.unwrap_or(size_of::<libc::clone_args>()).min(size_of::<libc::clone_args>());
     // SAFETY: the pointers in `args` name live variables of this frame. Memory is copied, not shared (checked above), so that
     // the child owns a frame of its own.
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size) };
@@ -86,11 +84,7 @@ pub fn clone3(request: &CloneRequest<'_>) -> Result<Cloned, RawErrno> {
             let child_tid = unsafe { stored.read_volatile() };
             Ok(Cloned::Child { child_tid })
         }
-        child => Ok(Cloned::Parent {
-            child: child as i32,
-            parent_tid,
-            pidfd: owned(pidfd),
-        }),
+        child => Ok(Cloned::Parent { child: child as i32, parent_tid, pidfd: owned(pidfd) }),
     }
 }
 
@@ -118,16 +112,10 @@ pub fn clone_old(flags: u64, exit_signal: i32) -> Result<Cloned, RawErrno> {
             let child_tid = unsafe { stored.read_volatile() };
             Ok(Cloned::Child { child_tid })
         }
-        child if wants_pidfd => Ok(Cloned::Parent {
-            child: child as i32,
-            parent_tid: 0,
-            pidfd: owned(parent_tid),
-        }),
-        child => Ok(Cloned::Parent {
-            child: child as i32,
-            parent_tid,
-            pidfd: None,
-        }),
+        child if wants_pidfd => {
+            Ok(Cloned::Parent { child: child as i32, parent_tid: 0, pidfd: owned(parent_tid) })
+        }
+        child => Ok(Cloned::Parent { child: child as i32, parent_tid, pidfd: None }),
     }
 }
 

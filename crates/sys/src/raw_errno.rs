@@ -30,9 +30,5 @@ impl From<RawErrno> for std::io::Error {
 
 /// Turns a libc result, where -1 means "see errno", into a `Result`.
 pub(crate) fn check(result: libc::c_long) -> Result<i64, RawErrno> {
-    if result == -1 {
-        Err(RawErrno::last())
-    } else {
-        Ok(result)
-    }
+    if result == -1 { Err(RawErrno::last()) } else { Ok(result) }
 }

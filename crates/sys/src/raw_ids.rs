@@ -159,10 +159,7 @@ pub fn is_number_taken(file: &impl std::os::fd::AsRawFd, pid: i32) -> bool {
 
 /// Forbids core dumps to the process and its children, see `RLIMIT_CORE` in setrlimit(2).
 pub fn forbid_core_dumps() {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a live local of the right type. Lowering a limit is always allowed.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
 }

@@ -131,10 +131,7 @@ pub mod pidfd_info {
 /// # Errors
 /// Those of the ioctl: `EREMOTE` if the target has no number here, `ESRCH` if it was reaped.
 pub fn pidfd_get_info(fd: i32, mask: u64) -> Result<PidfdInfo, RawErrno> {
-    let mut info = PidfdInfo {
-        mask,
-        ..PidfdInfo::default()
-    };
+    let mut info = PidfdInfo { mask, ..PidfdInfo::default() };
     let request = 0xc000_ff0b_u64 | (size_of::<PidfdInfo>() as u64) << 16;
     // SAFETY: a live local, whose size the request encodes.
     check(unsafe { libc::ioctl(fd, request as libc::Ioctl, &raw mut info) }.into())?;
@@ -190,13 +187,7 @@ pub fn mount_proc() -> Result<i64, RawErrno> {
     // SAFETY: terminated strings and no data.
     check(
         unsafe {
-            libc::mount(
-                c"proc".as_ptr(),
-                c"/proc".as_ptr(),
-                c"proc".as_ptr(),
-                0,
-                std::ptr::null(),
-            )
+            libc::mount(c"proc".as_ptr(), c"/proc".as_ptr(), c"proc".as_ptr(), 0, std::ptr::null())
         }
         .into(),
     )
@@ -211,15 +202,7 @@ pub fn make_mounts_private() -> Result<i64, RawErrno> {
     let none = std::ptr::null();
     // SAFETY: terminated strings and no data.
     check(
-        unsafe {
-            libc::mount(
-                c"none".as_ptr(),
-                c"/".as_ptr(),
-                none,
-                flags,
-                std::ptr::null(),
-            )
-        }
-        .into(),
+        unsafe { libc::mount(c"none".as_ptr(), c"/".as_ptr(), none, flags, std::ptr::null()) }
+            .into(),
     )
 }

@@ -88,10 +88,7 @@ static LOG_LEN: AtomicUsize = AtomicUsize::new(0);
 #[must_use]
 pub fn take_caught() -> Vec<Caught> {
     let len = LOG_LEN.swap(0, Ordering::Relaxed).min(LOG_SIZE);
-    LOG[..len]
-        .iter()
-        .map(|entry| unpack(entry.load(Ordering::Relaxed)))
-        .collect()
+    LOG[..len].iter().map(|entry| unpack(entry.load(Ordering::Relaxed))).collect()
 }
 
 /// Writes down what it is told. Async-signal-safe: atomics only.
@@ -114,11 +111,7 @@ fn pack(caught: Caught) -> u64 {
 fn unpack(word: u64) -> Caught {
     let high = (word >> 32) as u32;
     // Shift the code up and down again to restore its sign.
-    Caught {
-        signal: (high >> 24) as i32,
-        code: ((high << 8) as i32) >> 8,
-        pid: word as u32 as i32,
-    }
+    Caught { signal: (high >> 24) as i32, code: ((high << 8) as i32) >> 8, pid: word as u32 as i32 }
 }
 
 /// What a signal is to do.
@@ -187,31 +180,18 @@ pub fn pending() -> Result<SignalBits, RawErrno> {
 pub fn take(bits: SignalBits, wait: Waiting) -> Result<Caught, RawErrno> {
     // SAFETY: a siginfo of zeroes is valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let zero = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let timeout = match wait {
         Waiting::No => &raw const zero,
         Waiting::Yes => std::ptr::null(),
     };
     // SAFETY: all pointers are null or name live locals; the set has the size given.
     check(unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigtimedwait,
-            &raw const bits,
-            &raw mut info,
-            timeout,
-            8,
-        )
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const bits, &raw mut info, timeout, 8)
     })?;
     // SAFETY: filled by the kernel, other bytes are zero.
     let pid = unsafe { info.si_pid() };
-    Ok(Caught {
-        signal: info.si_signo,
-        code: info.si_code,
-        pid,
-    })
+    Ok(Caught { signal: info.si_signo, code: info.si_code, pid })
 }
 
 /// Whether [`take`] may sleep.

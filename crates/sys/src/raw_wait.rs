@@ -49,11 +49,7 @@ pub fn waitid(kind: i32, id: i32, options: i32) -> Result<Option<ChildInfo>, Raw
     }
     // SAFETY: waitid(2) fills the fields of a SIGCHLD record.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    Ok(Some(ChildInfo {
-        code: info.si_code,
-        pid,
-        status,
-    }))
+    Ok(Some(ChildInfo { code: info.si_code, pid, status }))
 }
 
 /// Polls `fd` for input without waiting and returns the events.
@@ -61,11 +57,7 @@ pub fn waitid(kind: i32, id: i32, options: i32) -> Result<Option<ChildInfo>, Raw
 /// # Errors
 /// Those of poll(2).
 pub fn poll_now(fd: i32) -> Result<i16, RawErrno> {
-    let mut entry = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     // SAFETY: one live entry.
     check(unsafe { libc::poll(&raw mut entry, 1, 0) }.into())?;
     Ok(entry.revents)

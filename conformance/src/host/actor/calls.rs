@@ -139,10 +139,8 @@ fn open_link(r: &Request) -> Result<i64, RawErrno> {
         0 => "thread-self".to_owned(),
         number => number.to_string(),
     };
-    let link = ["pid", "pid_for_children", "uts"]
-        .get(r.int(2) as usize)
-        .copied()
-        .unwrap_or_default();
+    let link =
+        ["pid", "pid_for_children", "uts"].get(r.int(2) as usize).copied().unwrap_or_default();
     let file = fs::File::open(format!("/proc/{who}/ns/{link}")).map_err(errno)?;
     keep(Ok(file.into()), r)
 }

@@ -19,10 +19,7 @@ const SET_MASK: i32 = 2;
 
 /// Runs the holder: `control` is its own channel, `channels` are those of the slots.
 pub fn run(program: &str, control: i32, channels: Vec<i32>) -> ! {
-    SETUP.get_or_init(|| Setup {
-        program: program.to_owned(),
-        channels,
-    });
+    SETUP.get_or_init(|| Setup { program: program.to_owned(), channels });
     stand_apart();
     say(control, &format!("hello {}", raw_ids::getpid()));
     let mut top = None;
@@ -81,11 +78,8 @@ fn make_top(more: u64) -> Result<i32, RawErrno> {
 }
 
 fn clone_top(more: u64) -> Result<i32, RawErrno> {
-    let request = CloneRequest {
-        flags: NEWPID | more,
-        exit_signal: SIGCHLD,
-        ..CloneRequest::default()
-    };
+    let request =
+        CloneRequest { flags: NEWPID | more, exit_signal: SIGCHLD, ..CloneRequest::default() };
     match raw_clone::clone3(&request)? {
         Cloned::Parent { child, .. } => Ok(child),
         Cloned::Child { .. } => start_top(more),
@@ -101,10 +95,7 @@ fn start_top(more: u64) -> ! {
     }
     super::forget_runtime_handlers();
     let _ = raw_signal::set_mask(SET_MASK, 0);
-    let top = Actor {
-        slot: 0,
-        child_tid: 0,
-    };
+    let top = Actor { slot: 0, child_tid: 0 };
     top.say_hello("hello");
     top.serve()
 }
@@ -113,10 +104,7 @@ fn become_root_of_a_user_namespace() -> Result<(), RawErrno> {
     let ids = fs::read_to_string("/proc/self/status").unwrap_or_default();
     raw_ns::unshare(NEWUSER)?;
     let _ = fs::write("/proc/self/setgroups", "deny");
-    for (file, key) in [
-        ("/proc/self/uid_map", "Uid:"),
-        ("/proc/self/gid_map", "Gid:"),
-    ] {
+    for (file, key) in [("/proc/self/uid_map", "Uid:"), ("/proc/self/gid_map", "Gid:")] {
         let id = ids
             .lines()
             .find_map(|line| line.strip_prefix(key))

@@ -18,10 +18,7 @@ const STACK: usize = 256 * 1024;
 
 /// fork: clone3 with nothing special.
 pub(super) fn fork(request: &Request) -> Turn {
-    let wanted = CloneRequest {
-        exit_signal: SIGCHLD as i32,
-        ..CloneRequest::default()
-    };
+    let wanted = CloneRequest { exit_signal: SIGCHLD as i32, ..CloneRequest::default() };
     after_clone(request, raw_clone::clone3(&wanted), 0, None)
 }
 
@@ -40,34 +37,20 @@ pub(super) fn clone(request: &Request) -> Turn {
         size: request.optional(5).map(|size| size as usize),
         cgroup: request.int(6) as u64,
     };
-    after_clone(
-        request,
-        raw_clone::clone3(&wanted),
-        flags,
-        request.optional(4),
-    )
+    after_clone(request, raw_clone::clone3(&wanted), flags, request.optional(4))
 }
 
 /// The old clone.
 pub(super) fn old_clone(request: &Request) -> Turn {
     let flags = request.int(1) as u64;
     let exit_signal = request.optional(2).unwrap_or(default_exit_signal(flags)) as i32;
-    after_clone(
-        request,
-        raw_clone::clone_old(flags, exit_signal),
-        flags,
-        request.optional(3),
-    )
+    after_clone(request, raw_clone::clone_old(flags, exit_signal), flags, request.optional(3))
 }
 
 /// Threads and siblings have no exit signal of their own.
 fn default_exit_signal(flags: u64) -> i64 {
     const PARENT: u64 = 0x8000;
-    if flags & (words::THREAD as u64 | PARENT) != 0 {
-        0
-    } else {
-        SIGCHLD
-    }
+    if flags & (words::THREAD as u64 | PARENT) != 0 { 0 } else { SIGCHLD }
 }
 
 fn after_clone(
@@ -78,15 +61,8 @@ fn after_clone(
 ) -> Turn {
     match cloned {
         Err(errno) => Turn::Answer(answer::error(errno.0)),
-        Ok(Cloned::Child { child_tid }) => Turn::Born {
-            slot: request.int(0) as usize,
-            child_tid,
-        },
-        Ok(Cloned::Parent {
-            child,
-            parent_tid,
-            pidfd,
-        }) => {
+        Ok(Cloned::Child { child_tid }) => Turn::Born { slot: request.int(0) as usize, child_tid },
+        Ok(Cloned::Parent { child, parent_tid, pidfd }) => {
             if let (Some(fd), Some(at)) = (pidfd, pidfd_at) {
                 let _ = raw_ns::dup_to(&fd, at as i32);
             }
@@ -117,12 +93,7 @@ fn run_program(program: &'static Program) -> ! {
 /// The program and arguments with which the actor in `slot` goes on.
 pub(super) fn program(slot: usize) -> Result<Program, RawErrno> {
     let setup = setup();
-    let channels = setup
-        .channels
-        .iter()
-        .map(i32::to_string)
-        .collect::<Vec<_>>()
-        .join(",");
+    let channels = setup.channels.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
     Program::new(&[&setup.program, "actor", &slot.to_string(), &channels])
 }
 
@@ -130,16 +101,11 @@ pub(super) fn program(slot: usize) -> Result<Program, RawErrno> {
 pub(super) fn vfork(request: &Request) -> Turn {
     let slot: &'static usize = Box::leak(Box::new(request.int(0) as usize));
     let child = raw_clone::clone_shared(VFORK, SIGCHLD as i32, serve_on_borrowed_memory, slot);
-    Turn::Answer(answer::number(
-        child.map(i64::from).map_err(|errno| errno.0),
-    ))
+    Turn::Answer(answer::number(child.map(i64::from).map_err(|errno| errno.0)))
 }
 
 fn serve_on_borrowed_memory(slot: &'static usize) -> ! {
-    let child = Actor {
-        slot: *slot,
-        child_tid: 0,
-    };
+    let child = Actor { slot: *slot, child_tid: 0 };
     child.say_hello("hello");
     child.serve()
 }
@@ -148,14 +114,12 @@ fn serve_on_borrowed_memory(slot: &'static usize) -> ! {
 pub(super) fn thread(request: &Request) -> Turn {
     let slot = request.int(0) as usize;
     let (tell, told) = mpsc::channel();
-    let thread = std::thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(move || -> () {
-            let _ = tell.send(raw_ids::gettid());
-            let actor = Actor { slot, child_tid: 0 };
-            actor.say_hello("hello");
-            actor.serve()
-        });
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || -> () {
+        let _ = tell.send(raw_ids::gettid());
+        let actor = Actor { slot, child_tid: 0 };
+        actor.say_hello("hello");
+        actor.serve()
+    });
     Turn::Answer(match thread {
         Ok(_) => told.recv().unwrap_or(0).to_string(),
         Err(error) => answer::error(error.raw_os_error().unwrap_or(0)),
@@ -164,10 +128,7 @@ pub(super) fn thread(request: &Request) -> Turn {
 
 /// Makes children that only sleep.
 pub(super) fn crowd(request: &Request) -> Turn {
-    let wanted = CloneRequest {
-        exit_signal: SIGCHLD as i32,
-        ..CloneRequest::default()
-    };
+    let wanted = CloneRequest { exit_signal: SIGCHLD as i32, ..CloneRequest::default() };
     for made in 0..request.int(0) {
         match raw_clone::clone3(&wanted) {
             Ok(Cloned::Parent { .. }) => {}

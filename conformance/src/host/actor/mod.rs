@@ -28,9 +28,7 @@ struct Setup {
 static SETUP: OnceLock<Setup> = OnceLock::new();
 
 fn setup() -> &'static Setup {
-    SETUP
-        .get()
-        .expect("set by every entry before an actor starts")
+    SETUP.get().expect("set by every entry before an actor starts")
 }
 
 /// What a call leaves behind.
@@ -54,10 +52,7 @@ struct Actor {
 
 /// Enters as the new program of the actor in a slot: `actor SLOT CHANNELS`, see [`make::program`].
 pub fn continue_after_exec(program: &str, slot: usize, channels: Vec<i32>) -> ! {
-    SETUP.get_or_init(|| Setup {
-        program: program.to_owned(),
-        channels,
-    });
+    SETUP.get_or_init(|| Setup { program: program.to_owned(), channels });
     forget_runtime_handlers();
     let actor = Actor { slot, child_tid: 0 };
     actor.say_hello("exec");
@@ -99,9 +94,7 @@ impl Actor {
         loop {
             match raw_channel::read_far(self.channel(), buffer) {
                 Ok(0) => raw_clone::exit_group(0),
-                Ok(len) => match std::str::from_utf8(&buffer[..len])
-                    .ok()
-                    .and_then(Request::decode)
+                Ok(len) => match std::str::from_utf8(&buffer[..len]).ok().and_then(Request::decode)
                 {
                     Some(request) => return request,
                     None => self.say("unreadable request"),

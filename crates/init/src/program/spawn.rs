@@ -1,0 +1,112 @@
+//! Starts the command as a child.
+//!
+//! The child borrows the memory of this process until it has executed the command, as vfork(2) does: nothing is copied,
+//! and an error comes back in a variable. What the child does between is the list in [`Launch::become_command`].
+
+use core::ffi::c_void;
+
+use super::exec;
+use super::strings::{Command, Strings};
+use super::sys::{self, Disposition, Errno, SignalSet};
+
+/// How a child becomes the command.
+pub(crate) struct Launch {
+    pub(crate) command: Command,
+    pub(crate) environment: Strings,
+    /// The command's signal mask.
+    pub(crate) mask: SignalSet,
+    /// How SIGCHLD was taken when this program started, which the command inherits.
+    pub(crate) on_sigchld: Disposition,
+    pub(crate) place: Place,
+}
+
+/// Where the command finds itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this process's session and group, with SIGPIPE as by default and no descriptors but 0, 1 and 2.
+    Inherited,
+    /// In a process group of its own, in the foreground of the terminal on descriptor 0 if there is one.
+    OwnGroup,
+}
+
+/// Why there is no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// No child could be made.
+    Fork(Errno),
+    /// The child could not be given a group of its own.
+    Group(Errno),
+    /// The child's group could not be put into the terminal's foreground.
+    Foreground(Errno),
+    /// The command could not be executed.
+    Exec(Errno),
+}
+
+/// What parent and child share while the child is in the parent's memory.
+struct Shared<'a> {
+    launch: &'a Launch,
+    failure: Option<Failure>,
+}
+
+/// Starts the command and returns its number once it has been executed. A child that failed is still to be waited for.
+pub(crate) fn spawn(launch: &Launch) -> Result<i32, Failure> {
+    let mut shared = Shared { launch, failure: None };
+    // SAFETY: `child` takes a `Shared`, writes to its `failure` only, and to the command's arguments only where it ends
+    // without having become the command.
+    let pid =
+        unsafe { sys::clone_vfork(child, (&raw mut shared).cast()) }.map_err(Failure::Fork)?;
+    match shared.failure {
+        None => Ok(pid),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// What the child does, on its own part of the stack.
+extern "C" fn child(shared: *mut c_void) -> ! {
+    // SAFETY: `spawn` passes a `Shared` and sleeps.
+    let shared = unsafe { &mut *shared.cast::<Shared<'_>>() };
+    shared.failure = Some(shared.launch.become_command());
+    sys::exit(127)
+}
+
+impl Launch {
+    /// Returns only on failure.
+    fn become_command(&self) -> Failure {
+        match self.place {
+            Place::Inherited => {
+                keep_standard_fds();
+                sys::set_disposition(sys::SIGPIPE, Disposition::Default);
+            }
+            Place::OwnGroup => {
+                if let Err(failure) = lead_foreground_group() {
+                    return failure;
+                }
+            }
+        }
+        if self.on_sigchld == Disposition::Ignore {
+            sys::set_disposition(sys::SIGCHLD, Disposition::Ignore);
+        }
+        sys::set_mask(self.mask);
+        Failure::Exec(exec::exec(self.command, self.environment))
+    }
+}
+
+/// Closes all descriptors but 0, 1 and 2.
+fn keep_standard_fds() {
+    if sys::close_range(3, u32::MAX).is_err() {
+        // A kernel or filter without that call: the supervisor has closed all but these.
+        sys::close(crate::protocol::CONTROL_FD);
+        sys::close(crate::protocol::WATCH_FD);
+    }
+}
+
+/// Makes this process lead a group of its own, in the foreground of the terminal on descriptor 0 if there is one.
+/// SIGTTOU is blocked here, so that the kernel lets a background process do that.
+fn lead_foreground_group() -> Result<(), Failure> {
+    const NO_TERMINAL: [Errno; 3] = [Errno::ENOTTY, Errno::ENXIO, Errno::EBADF];
+    sys::lead_group().map_err(Failure::Group)?;
+    match sys::take_foreground(0) {
+        Err(errno) if !NO_TERMINAL.contains(&errno) => Err(Failure::Foreground(errno)),
+        _ => Ok(()),
+    }
+}

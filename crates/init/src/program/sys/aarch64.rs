@@ -1,0 +1,95 @@
+//! System calls on AArch64: numbers and the instruction.
+
+use core::arch::asm;
+use core::ffi::c_void;
+
+pub(super) mod nr {
+    pub(crate) const IOCTL: usize = 29;
+    pub(crate) const CLOSE: usize = 57;
+    pub(crate) const READ: usize = 63;
+    pub(crate) const WRITE: usize = 64;
+    pub(crate) const PPOLL: usize = 73;
+    pub(crate) const SIGNALFD4: usize = 74;
+    pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const CLOCK_GETTIME: usize = 113;
+    pub(crate) const KILL: usize = 129;
+    pub(crate) const RT_SIGACTION: usize = 134;
+    pub(crate) const RT_SIGPROCMASK: usize = 135;
+    pub(crate) const RT_SIGTIMEDWAIT: usize = 137;
+    pub(crate) const SETPGID: usize = 154;
+    pub(crate) const PRCTL: usize = 167;
+    pub(crate) const GETPID: usize = 172;
+    pub(crate) const SENDTO: usize = 206;
+    pub(crate) const RECVFROM: usize = 207;
+    pub(crate) const RECVMSG: usize = 212;
+    pub(crate) const CLONE: usize = 220;
+    pub(crate) const EXECVE: usize = 221;
+    pub(crate) const WAIT4: usize = 260;
+    pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
+    pub(crate) const CLOSE_RANGE: usize = 436;
+}
+
+/// Calls the kernel with up to three arguments.
+///
+/// # Safety
+/// The arguments must be right for the call `number`, pointers among them valid for what it does with them.
+#[inline(always)]
+pub(super) unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
+    let result;
+    // SAFETY: `svc 0` changes x0 only; memory as the caller promised.
+    unsafe {
+        asm!("svc 0", in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c, options(nostack));
+    }
+    result
+}
+
+/// Calls the kernel with up to six arguments.
+///
+/// # Safety
+/// As [`syscall3`].
+#[inline(always)]
+pub(super) unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = a;
+    let result;
+    // SAFETY: as in `syscall3`.
+    unsafe {
+        asm!("svc 0", in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c,
+             in("x3") d, in("x4") e, in("x5") f, options(nostack));
+    }
+    result
+}
+
+/// Clones this process with `flags` and lets the child call `run(argument)`, on this stack below what is in use.
+///
+/// # Safety
+/// `flags` must have `CLONE_VM` and `CLONE_VFORK`, so that the parent sleeps while the child uses its stack, and
+/// `argument` must be what `run` expects.
+#[inline(never)]
+pub(super) unsafe fn clone_vfork(
+    flags: usize,
+    run: extern "C" fn(*mut c_void) -> !,
+    argument: *mut c_void,
+) -> isize {
+    let result;
+    // SAFETY: the parent is asleep until the child has left this memory, so that below the stack pointer is free for
+    // the child; an asm block without `nostack` owns what is there. The child never comes back from `run`.
+    unsafe {
+        asm!(
+            "sub x1, sp, #128",
+            "and x1, x1, #-16",
+            "svc 0",
+            "cbnz x0, 2f",
+            "mov x29, xzr",
+            "mov x0, x9",
+            "blr x10",
+            "brk #1",
+            "2:",
+            in("x8") nr::CLONE,
+            inlateout("x0") flags => result,
+            out("x1") _,
+            in("x2") 0, in("x3") 0, in("x4") 0,
+            in("x9") argument, in("x10") run,
+        );
+    }
+    result
+}

@@ -1,0 +1,526 @@
+//! The kernel, called without a libc: one small function per system call that number 1 makes.
+//!
+//! All unsafe system calls of the program are here, except for the start of a process, which [`spawn`](super::spawn)
+//! builds on [`clone_vfork`]. Numbers and instructions differ per architecture and are in the files beside this one.
+
+use core::ffi::{CStr, c_char, c_void};
+use core::mem::{MaybeUninit, size_of};
+use core::ptr;
+
+#[cfg(target_arch = "aarch64")]
+#[path = "aarch64.rs"]
+mod arch;
+#[cfg(target_arch = "x86_64")]
+#[path = "x86_64.rs"]
+mod arch;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("pidns-init speaks to Linux on x86-64 and AArch64 only");
+
+use arch::{nr, syscall3, syscall6};
+
+/// Why a system call failed: a number of errno(3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Errno(pub(crate) i32);
+
+impl Errno {
+    pub(crate) const EPERM: Self = Self(1);
+    pub(crate) const ENOENT: Self = Self(2);
+    pub(crate) const ESRCH: Self = Self(3);
+    pub(crate) const EINTR: Self = Self(4);
+    pub(crate) const E2BIG: Self = Self(7);
+    pub(crate) const ENOEXEC: Self = Self(8);
+    pub(crate) const EIO: Self = Self(5);
+    pub(crate) const ENXIO: Self = Self(6);
+    pub(crate) const EBADF: Self = Self(9);
+    pub(crate) const ECHILD: Self = Self(10);
+    pub(crate) const EAGAIN: Self = Self(11);
+    pub(crate) const ENOMEM: Self = Self(12);
+    pub(crate) const EACCES: Self = Self(13);
+    pub(crate) const ENODEV: Self = Self(19);
+    pub(crate) const ENOTDIR: Self = Self(20);
+    pub(crate) const EISDIR: Self = Self(21);
+    pub(crate) const EINVAL: Self = Self(22);
+    pub(crate) const ENOTTY: Self = Self(25);
+    pub(crate) const ETXTBSY: Self = Self(26);
+    pub(crate) const ENAMETOOLONG: Self = Self(36);
+    pub(crate) const ELOOP: Self = Self(40);
+    pub(crate) const ECONNRESET: Self = Self(104);
+    pub(crate) const ETIMEDOUT: Self = Self(110);
+    pub(crate) const ESTALE: Self = Self(116);
+}
+
+/// What a system call gives.
+pub(crate) type Result<T> = core::result::Result<T, Errno>;
+
+/// Tells results from errors: the kernel returns -4095 ..= -1 for the latter.
+fn check(result: isize) -> Result<usize> {
+    if result < 0 { Err(Errno(-result as i32)) } else { Ok(result as usize) }
+}
+
+/// A set of signals, as the kernel has it: bit n-1 stands for signal n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct SignalSet(pub(crate) u64);
+
+impl SignalSet {
+    /// Every signal there is.
+    pub(crate) const ALL: Self = Self(!0);
+
+    /// The set of `signals` alone.
+    pub(crate) const fn of(signals: &[i32]) -> Self {
+        let mut bits = 0;
+        let mut rest = signals;
+        while let [first, others @ ..] = rest {
+            bits |= 1 << (*first - 1);
+            rest = others;
+        }
+        Self(bits)
+    }
+
+    /// This set less `others`.
+    pub(crate) const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+}
+
+pub(crate) const SIGILL: i32 = 4;
+pub(crate) const SIGTRAP: i32 = 5;
+pub(crate) const SIGABRT: i32 = 6;
+pub(crate) const SIGBUS: i32 = 7;
+pub(crate) const SIGFPE: i32 = 8;
+pub(crate) const SIGKILL: i32 = 9;
+pub(crate) const SIGSEGV: i32 = 11;
+pub(crate) const SIGPIPE: i32 = 13;
+pub(crate) const SIGCHLD: i32 = 17;
+pub(crate) const SIGCONT: i32 = 18;
+pub(crate) const SIGTTIN: i32 = 21;
+pub(crate) const SIGTTOU: i32 = 22;
+pub(crate) const SIGSYS: i32 = 31;
+/// The last signal: a real-time one.
+pub(crate) const SIGRTMAX: i32 = 64;
+
+/// How a signal is taken where there is no handler: sigaction(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Disposition {
+    /// `SIG_DFL`.
+    Default = 0,
+    /// `SIG_IGN`.
+    Ignore = 1,
+}
+
+/// The kernel's own `struct sigaction`, which differs from a libc's.
+#[repr(C)]
+struct KernelSigaction {
+    handler: usize,
+    flags: usize,
+    restorer: usize,
+    mask: u64,
+}
+
+/// Sets how `signal` is taken and tells how it was taken before: rt_sigaction(2).
+pub(crate) fn set_disposition(signal: i32, disposition: Disposition) -> Disposition {
+    let new = KernelSigaction { handler: disposition as usize, flags: 0, restorer: 0, mask: 0 };
+    let mut old = KernelSigaction { handler: 0, flags: 0, restorer: 0, mask: 0 };
+    // SAFETY: both structures are of the kernel's layout; no handler is installed, so no code can be run by it.
+    let _ = unsafe {
+        syscall6(
+            nr::RT_SIGACTION,
+            [signal as usize, &raw const new as usize, &raw mut old as usize, 8, 0, 0],
+        )
+    };
+    if old.handler == Disposition::Ignore as usize {
+        Disposition::Ignore
+    } else {
+        Disposition::Default
+    }
+}
+
+/// Replaces the signal mask and returns the one before: rt_sigprocmask(2).
+pub(crate) fn set_mask(mask: SignalSet) -> SignalSet {
+    const SIG_SETMASK: usize = 2;
+    let mut old = SignalSet(0);
+    // SAFETY: both sets are of the eight bytes that the kernel asks for.
+    let _ = unsafe {
+        syscall6(
+            nr::RT_SIGPROCMASK,
+            [SIG_SETMASK, &raw const mask as usize, &raw mut old as usize, 8, 0, 0],
+        )
+    };
+    old
+}
+
+/// Waits for a signal of `set`, all of which must be blocked, and takes it: rt_sigtimedwait(2).
+pub(crate) fn take_signal(set: SignalSet) -> Result<i32> {
+    // SAFETY: the set is of eight bytes; no information is asked for, no time limit given.
+    let result = unsafe { syscall6(nr::RT_SIGTIMEDWAIT, [&raw const set as usize, 0, 0, 8, 0, 0]) };
+    check(result).map(|signal| signal as i32)
+}
+
+/// Makes a non-blocking descriptor on which signals of `set` can be polled for and taken: signalfd(2).
+pub(crate) fn signal_fd(set: SignalSet) -> Result<i32> {
+    const SFD_CLOEXEC_NONBLOCK: usize = 0o2_000_000 | 0o4000;
+    // SAFETY: the set is of eight bytes.
+    let result = unsafe {
+        syscall6(
+            nr::SIGNALFD4,
+            [usize::MAX, &raw const set as usize, 8, SFD_CLOEXEC_NONBLOCK, 0, 0],
+        )
+    };
+    check(result).map(|fd| fd as i32)
+}
+
+/// Standard output.
+pub(crate) const STDOUT: i32 = 1;
+/// Standard error.
+pub(crate) const STDERR: i32 = 2;
+
+/// Reads what is there, up to the size of `buffer`: read(2).
+pub(crate) fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most the given length.
+    check(unsafe { syscall3(nr::READ, fd as usize, buffer.as_mut_ptr() as usize, buffer.len()) })
+}
+
+/// Writes `bytes`, possibly only some of them: write(2).
+pub(crate) fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel only reads the bytes.
+    check(unsafe { syscall3(nr::WRITE, fd as usize, bytes.as_ptr() as usize, bytes.len()) })
+}
+
+/// A type whose every bit pattern is a value and that has no padding, so that it can go through a socket.
+///
+/// # Safety
+/// Implemented only for such types.
+pub(crate) unsafe trait Record: Copy {}
+// SAFETY: `#[repr(C)]` structures of integers whose sizes add up without gaps.
+unsafe impl Record for crate::protocol::Config {}
+// SAFETY: as above.
+unsafe impl Record for crate::protocol::Request {}
+// SAFETY: as above.
+unsafe impl Record for crate::protocol::Event {}
+
+const MSG_DONTWAIT: usize = 0x40;
+const MSG_NOSIGNAL: usize = 0x4000;
+
+/// Takes one packet that is to be a `T`, without waiting: `Ok(None)` at the end of the stream, `EINVAL` for a packet
+/// of another size: recv(2).
+pub(crate) fn receive<T: Record>(socket: i32) -> Result<Option<T>> {
+    const MSG_TRUNC: usize = 0x20;
+    let mut record = MaybeUninit::<T>::uninit();
+    let flags = MSG_DONTWAIT | MSG_TRUNC;
+    let buffer = record.as_mut_ptr() as usize;
+    // SAFETY: the kernel writes at most `size_of::<T>()` bytes.
+    let length = check(unsafe {
+        syscall6(nr::RECVFROM, [socket as usize, buffer, size_of::<T>(), flags, 0, 0])
+    })?;
+    match length {
+        0 => Ok(None),
+        // SAFETY: all bytes have been written, and a `Record` has no invalid ones.
+        n if n == size_of::<T>() => Ok(Some(unsafe { record.assume_init() })),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// Sends one packet, without waiting and without SIGPIPE: send(2).
+pub(crate) fn send<T: Record>(socket: i32, record: &T) -> Result<()> {
+    let flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    let bytes = ptr::from_ref(record) as usize;
+    // SAFETY: the kernel only reads the record, which has no padding.
+    check(unsafe { syscall6(nr::SENDTO, [socket as usize, bytes, size_of::<T>(), flags, 0, 0]) })
+        .map(|_| ())
+}
+
+/// Takes one packet that carries a descriptor, which is close-on-exec here, without waiting: `Ok(None)` at the end of
+/// the stream, `EINVAL` for a packet without one: recvmsg(2), unix(7).
+pub(crate) fn receive_fd(socket: i32) -> Result<Option<i32>> {
+    const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
+    const SOL_SOCKET: i32 = 1;
+    const SCM_RIGHTS: i32 = 1;
+
+    #[repr(C)]
+    struct Control {
+        length: usize,
+        level: i32,
+        kind: i32,
+        fd: i32,
+        _padding: i32,
+    }
+    #[repr(C)]
+    struct Iovec {
+        base: *mut u8,
+        length: usize,
+    }
+    #[repr(C)]
+    struct Message {
+        name: *mut c_void,
+        name_length: usize,
+        vectors: *mut Iovec,
+        vectors_length: usize,
+        control: *mut Control,
+        control_length: usize,
+        flags: i32,
+        _padding: i32,
+    }
+
+    let mut byte = 0_u8;
+    let mut vector = Iovec { base: &raw mut byte, length: 1 };
+    let mut control = Control { length: 0, level: 0, kind: 0, fd: -1, _padding: 0 };
+    let mut message = Message {
+        name: ptr::null_mut(),
+        name_length: 0,
+        vectors: &raw mut vector,
+        vectors_length: 1,
+        control: &raw mut control,
+        control_length: size_of::<Control>(),
+        flags: 0,
+        _padding: 0,
+    };
+    // SAFETY: the message names one byte and one control buffer, which live on this stack, with their true sizes.
+    let length = check(unsafe {
+        syscall3(
+            nr::RECVMSG,
+            socket as usize,
+            &raw mut message as usize,
+            MSG_CMSG_CLOEXEC | MSG_DONTWAIT,
+        )
+    })?;
+    const WITH_FD: usize = 20;
+    if message.control_length >= WITH_FD
+        && control.length >= WITH_FD
+        && control.level == SOL_SOCKET
+        && control.kind == SCM_RIGHTS
+    {
+        return Ok(Some(control.fd));
+    }
+    if length == 0 { Ok(None) } else { Err(Errno::EINVAL) }
+}
+
+/// One descriptor to wait for: poll(2).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PollFd {
+    /// Passed over if negative.
+    pub(crate) fd: i32,
+    pub(crate) events: i16,
+    pub(crate) revents: i16,
+}
+
+impl PollFd {
+    /// Waits for something to read, or for the end of it.
+    pub(crate) fn input(fd: i32) -> Self {
+        const POLLIN: i16 = 1;
+        Self { fd, events: POLLIN, revents: 0 }
+    }
+
+    /// Waits for room to write.
+    pub(crate) fn output(fd: i32) -> Self {
+        const POLLOUT: i16 = 4;
+        Self { fd, events: POLLOUT, revents: 0 }
+    }
+
+    /// Whether there is anything to know about it: what was waited for, an end, an error, no such descriptor.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.revents != 0
+    }
+
+    /// Whether there is more to know about it than what was waited for.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.revents & !self.events != 0
+    }
+}
+
+/// Waits until one of `fds` has something to tell or `timeout_ns` is over: ppoll(2).
+pub(crate) fn poll(fds: &mut [PollFd], timeout_ns: Option<u64>) -> Result<usize> {
+    let mut time = timeout_ns.map(|ns| [ns / NS_PER_S, ns % NS_PER_S]);
+    let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    // SAFETY: the descriptors and the time are ours to be written to; the signal mask is left alone.
+    check(unsafe {
+        syscall6(nr::PPOLL, [fds.as_mut_ptr() as usize, fds.len(), time as usize, 0, 8, 0])
+    })
+}
+
+const NS_PER_S: u64 = 1_000_000_000;
+
+/// The time of the monotonic clock in nanoseconds: clock_gettime(2).
+pub(crate) fn now_ns() -> u64 {
+    const CLOCK_MONOTONIC: usize = 1;
+    let mut time = [0_u64; 2];
+    // SAFETY: the kernel writes one `timespec`, which is two words on 64-bit machines.
+    let _ = unsafe { syscall3(nr::CLOCK_GETTIME, CLOCK_MONOTONIC, time.as_mut_ptr() as usize, 0) };
+    time[0].saturating_mul(NS_PER_S).saturating_add(time[1])
+}
+
+/// What a child has used: getrusage(2). Only the first fields are of interest here.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) user_s: u64,
+    pub(crate) user_us: u64,
+    pub(crate) system_s: u64,
+    pub(crate) system_us: u64,
+    pub(crate) max_rss_kb: u64,
+    _rest: [u64; 13],
+}
+
+/// A wait status as wait4(2) gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Exited { code: i32 },
+    Signaled { signal: i32, core_dumped: bool },
+    Stopped { signal: i32 },
+    Continued,
+}
+
+impl Change {
+    /// Takes a wait status apart: wait(2).
+    pub(crate) fn from_status(status: i32) -> Self {
+        match status & 0x7f {
+            _ if status == 0xffff => Self::Continued,
+            0 => Self::Exited { code: status >> 8 & 0xff },
+            0x7f => Self::Stopped { signal: status >> 8 & 0xff },
+            signal => Self::Signaled { signal, core_dumped: status & 0x80 != 0 },
+        }
+    }
+}
+
+/// Which changes of children [`wait`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changes {
+    Ends,
+    All,
+}
+
+/// Takes one change of any child, if there is one: `Ok(None)` if not, `ECHILD` if there is no child at all: wait4(2).
+pub(crate) fn wait(changes: Changes, usage: &mut Usage) -> Result<Option<(i32, Change)>> {
+    const WNOHANG: usize = 1;
+    const WUNTRACED: usize = 2;
+    const WCONTINUED: usize = 8;
+    const WALL: usize = 0x4000_0000;
+    let options = match changes {
+        Changes::Ends => WNOHANG | WALL,
+        Changes::All => WNOHANG | WALL | WUNTRACED | WCONTINUED,
+    };
+    let mut status = 0_i32;
+    let arguments =
+        [usize::MAX, &raw mut status as usize, options, ptr::from_mut(usage) as usize, 0, 0];
+    // SAFETY: status and usage are of the kernel's layout and ours to be written to.
+    let pid = check(unsafe { syscall6(nr::WAIT4, arguments) })? as i32;
+    Ok((pid != 0).then(|| (pid, Change::from_status(status))))
+}
+
+/// This process's number: getpid(2).
+pub(crate) fn pid() -> i32 {
+    // SAFETY: takes nothing, cannot fail.
+    (unsafe { syscall3(nr::GETPID, 0, 0, 0) }) as i32
+}
+
+/// Sends `signal` to a process, a group (negative), or all there are (-1): kill(2).
+pub(crate) fn kill(pid: i32, signal: i32) -> Result<()> {
+    // SAFETY: takes numbers only.
+    check(unsafe { syscall3(nr::KILL, pid as usize, signal as usize, 0) }).map(|_| ())
+}
+
+/// Sends `signal` to the process of a pidfd: pidfd_send_signal(2).
+pub(crate) fn pidfd_kill(pidfd: i32, signal: i32) -> Result<()> {
+    // SAFETY: takes numbers and no information.
+    check(unsafe { syscall6(nr::PIDFD_SEND_SIGNAL, [pidfd as usize, signal as usize, 0, 0, 0, 0]) })
+        .map(|_| ())
+}
+
+/// Makes this process the leader of a process group of its own: setpgid(2).
+pub(crate) fn lead_group() -> Result<()> {
+    // SAFETY: takes numbers only.
+    check(unsafe { syscall3(nr::SETPGID, 0, 0, 0) }).map(|_| ())
+}
+
+/// Puts this process's group into the foreground of the terminal `fd`: TIOCSPGRP of ioctl_tty(2).
+pub(crate) fn take_foreground(fd: i32) -> Result<()> {
+    const TIOCSPGRP: usize = 0x5410;
+    let group = pid();
+    // SAFETY: the kernel reads one `pid_t`.
+    check(unsafe { syscall3(nr::IOCTL, fd as usize, TIOCSPGRP, &raw const group as usize) })
+        .map(|_| ())
+}
+
+/// Names this process: PR_SET_NAME of prctl(2).
+pub(crate) fn set_name(name: &CStr) {
+    const PR_SET_NAME: usize = 15;
+    // SAFETY: the kernel reads up to 16 bytes and stops at the zero. Naming cannot fail then.
+    let _ = unsafe { syscall3(nr::PRCTL, PR_SET_NAME, name.as_ptr() as usize, 0) };
+}
+
+/// Has `signal` sent to this process when its parent ends: PR_SET_PDEATHSIG(2const).
+pub(crate) fn set_parent_death_signal(signal: i32) -> Result<()> {
+    const PR_SET_PDEATHSIG: usize = 1;
+    // SAFETY: takes numbers only.
+    check(unsafe { syscall3(nr::PRCTL, PR_SET_PDEATHSIG, signal as usize, 0) }).map(|_| ())
+}
+
+/// Makes this process the one that adopts its orphaned descendants: PR_SET_CHILD_SUBREAPER(2const).
+pub(crate) fn become_subreaper() -> Result<()> {
+    const PR_SET_CHILD_SUBREAPER: usize = 36;
+    // SAFETY: takes numbers only.
+    check(unsafe { syscall6(nr::PRCTL, [PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0]) }).map(|_| ())
+}
+
+/// Tells whether this process adopts its orphaned descendants: PR_GET_CHILD_SUBREAPER(2const).
+pub(crate) fn is_subreaper() -> bool {
+    const PR_GET_CHILD_SUBREAPER: usize = 37;
+    let mut flag = 0_i32;
+    // SAFETY: the kernel writes one `int`.
+    let _ = unsafe {
+        syscall6(nr::PRCTL, [PR_GET_CHILD_SUBREAPER, &raw mut flag as usize, 0, 0, 0, 0])
+    };
+    flag != 0
+}
+
+/// Closes `fd`, if it is open: close(2).
+pub(crate) fn close(fd: i32) {
+    // SAFETY: the program has no owner types for descriptors; nothing uses `fd` after this.
+    let _ = unsafe { syscall3(nr::CLOSE, fd as usize, 0, 0) };
+}
+
+/// Closes all descriptors from `first` to `last`: close_range(2).
+pub(crate) fn close_range(first: u32, last: u32) -> Result<()> {
+    // SAFETY: as `close`.
+    check(unsafe { syscall3(nr::CLOSE_RANGE, first as usize, last as usize, 0) }).map(|_| ())
+}
+
+/// Replaces this process's program; returns only if that failed: execve(2).
+///
+/// # Safety
+/// Both vectors must be arrays of strings that end with a null pointer.
+pub(crate) unsafe fn exec(
+    path: &CStr,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> Errno {
+    // SAFETY: as the caller promised; `path` ends with a zero byte.
+    let result =
+        unsafe { syscall3(nr::EXECVE, path.as_ptr() as usize, argv as usize, envp as usize) };
+    Errno(-result as i32)
+}
+
+/// Starts a child that runs `run(argument)` in this memory while this process sleeps, until the child has executed
+/// a program or has ended: clone(2) with `CLONE_VM | CLONE_VFORK`. Its exit signal is SIGCHLD.
+///
+/// # Safety
+/// `argument` must be what `run` expects, and `run` must leave the memory as this process can bear it.
+pub(crate) unsafe fn clone_vfork(
+    run: extern "C" fn(*mut c_void) -> !,
+    argument: *mut c_void,
+) -> Result<i32> {
+    const CLONE_VM: usize = 0x100;
+    const CLONE_VFORK: usize = 0x4000;
+    let flags = CLONE_VM | CLONE_VFORK | SIGCHLD as usize;
+    // SAFETY: both flags are set; the rest as the caller promised.
+    check(unsafe { arch::clone_vfork(flags, run, argument) }).map(|pid| pid as i32)
+}
+
+/// Ends this process: exit_group(2).
+pub(crate) fn exit(code: i32) -> ! {
+    loop {
+        // SAFETY: ends the process.
+        unsafe { syscall3(nr::EXIT_GROUP, code as usize, 0, 0) };
+    }
+}

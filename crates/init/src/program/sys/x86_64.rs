@@ -1,0 +1,98 @@
+//! System calls on x86-64: numbers and the instruction.
+
+use core::arch::asm;
+use core::ffi::c_void;
+
+pub(super) mod nr {
+    pub(crate) const WRITE: usize = 1;
+    pub(crate) const READ: usize = 0;
+    pub(crate) const CLOSE: usize = 3;
+    pub(crate) const RT_SIGACTION: usize = 13;
+    pub(crate) const RT_SIGPROCMASK: usize = 14;
+    pub(crate) const IOCTL: usize = 16;
+    pub(crate) const GETPID: usize = 39;
+    pub(crate) const SENDTO: usize = 44;
+    pub(crate) const RECVFROM: usize = 45;
+    pub(crate) const RECVMSG: usize = 47;
+    pub(crate) const CLONE: usize = 56;
+    pub(crate) const EXECVE: usize = 59;
+    pub(crate) const WAIT4: usize = 61;
+    pub(crate) const KILL: usize = 62;
+    pub(crate) const SETPGID: usize = 109;
+    pub(crate) const RT_SIGTIMEDWAIT: usize = 128;
+    pub(crate) const PRCTL: usize = 157;
+    pub(crate) const CLOCK_GETTIME: usize = 228;
+    pub(crate) const EXIT_GROUP: usize = 231;
+    pub(crate) const PPOLL: usize = 271;
+    pub(crate) const SIGNALFD4: usize = 289;
+    pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
+    pub(crate) const CLOSE_RANGE: usize = 436;
+}
+
+/// Calls the kernel with up to three arguments.
+///
+/// # Safety
+/// The arguments must be right for the call `number`, pointers among them valid for what it does with them.
+#[inline(always)]
+pub(super) unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
+    let result;
+    // SAFETY: the `syscall` instruction changes rax, rcx and r11, all named here; memory as the caller promised.
+    unsafe {
+        asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
+             lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    result
+}
+
+/// Calls the kernel with up to six arguments.
+///
+/// # Safety
+/// As [`syscall3`].
+#[inline(always)]
+pub(super) unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = a;
+    let result;
+    // SAFETY: as in `syscall3`.
+    unsafe {
+        asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
+             in("r10") d, in("r8") e, in("r9") f, lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    result
+}
+
+/// Clones this process with `flags` and lets the child call `run(argument)`, on this stack below what is in use.
+///
+/// # Safety
+/// `flags` must have `CLONE_VM` and `CLONE_VFORK`, so that the parent sleeps while the child uses its stack, and
+/// `argument` must be what `run` expects.
+#[inline(never)]
+pub(super) unsafe fn clone_vfork(
+    flags: usize,
+    run: extern "C" fn(*mut c_void) -> !,
+    argument: *mut c_void,
+) -> isize {
+    let result;
+    // SAFETY: the parent is asleep until the child has left this memory, so that below the stack pointer is free for
+    // the child; an asm block without `nostack` owns what is there. The child never comes back from `run`.
+    unsafe {
+        asm!(
+            "lea rsi, [rsp - 128]",
+            "and rsi, -16",
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r12",
+            "call r13",
+            "ud2",
+            "2:",
+            inlateout("rax") nr::CLONE => result,
+            inlateout("rdi") flags => _,
+            out("rsi") _,
+            in("rdx") 0, in("r10") 0, in("r8") 0,
+            in("r12") argument, in("r13") run,
+            lateout("rcx") _, lateout("r11") _,
+        );
+    }
+    result
+}

@@ -1,0 +1,163 @@
+//! What a supervisor and its `pidns-init` say to each other.
+//!
+//! They share an `AF_UNIX` `SOCK_SEQPACKET` socket: one record a packet, fixed size, native byte order (both ends
+//! run on one machine and come from one build). The supervisor sends one [`Config`] before it starts the image,
+//! then [`Request`]s; the image answers with [`Event`]s.
+//!
+//! This file is compiled twice: into the library, for the supervisor, and into the freestanding image.
+
+/// The descriptor on which the image finds its end of the socket.
+pub const CONTROL_FD: i32 = 3;
+
+/// The descriptor on which the image finds a pidfd of the supervisor: readable once the supervisor is gone.
+pub const WATCH_FD: i32 = 4;
+
+/// The first argument that tells the image that a supervisor speaks on [`CONTROL_FD`].
+pub const SUPERVISED: &str = "--supervised";
+
+/// Marks a [`Config`] of this layout.
+pub const MAGIC: u32 = 0x7069_6431;
+
+/// What the image is to be.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Number 1 of a new PID namespace: starts the command, reaps, reports, and goes when the command or the
+    /// supervisor has gone, which takes the namespace with it.
+    Init = 1,
+    /// A guard outside of the namespace, for a command that is number 1 itself: receives a pidfd of number 1 over
+    /// the socket, enforces the time limit, and kills number 1 when the supervisor has gone.
+    Guard = 2,
+}
+
+/// The first record of the supervisor.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// [`MAGIC`].
+    pub magic: u32,
+    /// A [`Role`], as a number.
+    pub role: u32,
+    /// Bits of [`Config::HOLD`].
+    pub flags: u32,
+    /// Sent to a command that is out of time, and to those it left behind, if [`grace_ns`](Self::grace_ns) is not 0.
+    pub signal: u32,
+    /// How long the command may run, in nanoseconds; 0 for ever.
+    pub timeout_ns: u64,
+    /// How long [`signal`](Self::signal) may take to work, in nanoseconds; 0 to destroy at once, without it.
+    pub grace_ns: u64,
+    /// The command's signal mask: bit n-1 blocks signal n.
+    pub sigmask: u64,
+}
+
+impl Config {
+    /// Flag: after [`EventKind::Exited`], leave all other processes alone until [`RequestKind::Go`] has come, so
+    /// that the supervisor can look at them.
+    pub const HOLD: u32 = 1;
+}
+
+/// What a supervisor asks of the image.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// Send the signal [`Request::value`] to the command.
+    Signal = 1,
+    /// The supervisor has seen what it wanted to see: go on to the end.
+    Go = 2,
+    /// The command is to end now: [`Config::signal`], then after [`Config::grace_ns`] SIGKILL.
+    End = 3,
+}
+
+/// A record from the supervisor, after [`Config`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// A [`RequestKind`], as a number. Unknown ones are passed over.
+    pub kind: u32,
+    /// A signal number for [`RequestKind::Signal`], else 0.
+    pub value: u32,
+}
+
+/// What the image tells its supervisor.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The command's program has been executed; [`Event::pid`] is its number in the namespace.
+    Started = 1,
+    /// No process could be made for the command; [`Event::value`] is the errno. The image exits after this.
+    ForkFailed = 2,
+    /// The command's program could not be executed; [`Event::value`] is the errno. The image exits after this.
+    ExecFailed = 3,
+    /// The command has stopped by the signal [`Event::value`].
+    Stopped = 4,
+    /// The command goes on.
+    Continued = 5,
+    /// The command is out of time and has been told so.
+    TimedOut = 6,
+    /// The command has ended by itself with the exit code [`Event::value`].
+    Exited = 7,
+    /// The command has been ended by the signal [`Event::value`].
+    Signaled = 8,
+}
+
+/// A record from the image.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    /// An [`EventKind`], as a number.
+    pub kind: u32,
+    /// The command's number in the namespace, where known.
+    pub pid: i32,
+    /// A signal, an exit code or an errno: see [`EventKind`].
+    pub value: i32,
+    /// With [`EventKind::Signaled`]: 1 if the command dumped core.
+    pub core_dumped: u32,
+    /// With an end: user CPU time of the command and those it waited for, in microseconds.
+    pub user_us: u64,
+    /// With an end: system CPU time, in microseconds.
+    pub system_us: u64,
+    /// With an end: the largest resident set, in kilobytes.
+    pub max_rss_kb: u64,
+}
+
+impl Config {
+    /// The record as it goes over the socket.
+    pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
+        let words = [self.magic, self.role, self.flags, self.signal].map(u32::to_ne_bytes);
+        let longs = [self.timeout_ns, self.grace_ns, self.sigmask].map(u64::to_ne_bytes);
+        let mut bytes = [0; size_of::<Self>()];
+        let (first, second) = bytes.split_at_mut(16);
+        first.copy_from_slice(words.as_flattened());
+        second.copy_from_slice(longs.as_flattened());
+        bytes
+    }
+}
+
+impl Request {
+    /// The record as it goes over the socket.
+    pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
+        let mut bytes = [0; size_of::<Self>()];
+        bytes.copy_from_slice([self.kind, self.value].map(u32::to_ne_bytes).as_flattened());
+        bytes
+    }
+}
+
+impl Event {
+    /// The record that came over the socket; `None` if it has another size.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; size_of::<Self>()] = bytes.try_into().ok()?;
+        let (words, _) = bytes[..16].as_chunks::<4>();
+        let (longs, _) = bytes[16..].as_chunks::<8>();
+        let [kind, pid, value, core_dumped] = *words else { return None };
+        let [user_us, system_us, max_rss_kb] = *longs else { return None };
+        Some(Self {
+            kind: u32::from_ne_bytes(kind),
+            pid: i32::from_ne_bytes(pid),
+            value: i32::from_ne_bytes(value),
+            core_dumped: u32::from_ne_bytes(core_dumped),
+            user_us: u64::from_ne_bytes(user_us),
+            system_us: u64::from_ne_bytes(system_us),
+            max_rss_kb: u64::from_ne_bytes(max_rss_kb),
+        })
+    }
+}

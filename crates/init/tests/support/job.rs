@@ -1,0 +1,252 @@
+//! A supervisor for one image: the other end of the socket.
+
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::{io, ptr};
+
+use pidns_init::protocol::{
+    CONTROL_FD, Config, Event, EventKind, MAGIC, Request, RequestKind, Role, WATCH_FD,
+};
+
+use super::{image, pidfd, wait_readable};
+
+/// What is to be started, and how.
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) command: Vec<CString>,
+    pub(crate) environment: Vec<CString>,
+    /// Descriptors 0, 1 and 2, /dev/null where there is none.
+    pub(crate) stdio: [Option<OwnedFd>; 3],
+    /// The supervisor has gone before the image starts.
+    pub(crate) supervisor_dead: bool,
+    /// How SIGCHLD is taken when the image starts.
+    pub(crate) ignore_sigchld: bool,
+    /// Sends no [`Config`].
+    pub(crate) silent: bool,
+}
+
+/// A command to be run by number 1 of a new namespace.
+pub(crate) fn command<S: AsRef<OsStr>>(command: &[S]) -> Setup {
+    let c_string = |bytes: &[u8]| CString::new(bytes).unwrap();
+    let environment = std::env::vars_os()
+        .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
+        .collect();
+    Setup {
+        config: Config {
+            magic: MAGIC,
+            role: Role::Init as u32,
+            flags: 0,
+            signal: libc::SIGTERM as u32,
+            timeout_ns: 0,
+            grace_ns: 0,
+            sigmask: 0,
+        },
+        command: command.iter().map(|argument| c_string(argument.as_ref().as_bytes())).collect(),
+        environment,
+        stdio: [None, None, None],
+        supervisor_dead: false,
+        ignore_sigchld: false,
+        silent: false,
+    }
+}
+
+/// A shell script to be run by number 1 of a new namespace.
+pub(crate) fn shell(script: &str) -> Setup {
+    command(&["sh", "-c", script])
+}
+
+/// A running image with its supervisor. Dropping it leaves nothing behind.
+pub(crate) struct Job {
+    /// The image's number outside.
+    pub(crate) pid: i32,
+    pub(crate) pidfd: OwnedFd,
+    /// The supervisor's end; `None` once it is closed.
+    pub(crate) socket: Option<OwnedFd>,
+    supervisor: Child,
+    reaped: bool,
+}
+
+impl Setup {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Connects the command's descriptor `fd` with the end of a pipe that is returned.
+    pub(crate) fn pipe(&mut self, fd: usize) -> File {
+        let (read, write) = super::pipe();
+        let (ours, theirs) = if fd == 0 { (write, read) } else { (read, write) };
+        self.stdio[fd] = Some(theirs.into());
+        ours
+    }
+
+    /// Starts the image as number 1, or says why the test is skipped.
+    pub(crate) fn start(self) -> Option<Job> {
+        let mut supervisor =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let watch = pidfd(supervisor.id() as i32);
+        if self.supervisor_dead {
+            supervisor.kill().unwrap();
+            supervisor.wait().unwrap();
+        }
+        let (ours, theirs) = socket_pair();
+        if !self.silent {
+            send(&ours, &self.config);
+        }
+        match self.clone_and_exec(&theirs, &watch) {
+            Ok(pid) => {
+                Some(Job { pid, pidfd: pidfd(pid), socket: Some(ours), supervisor, reaped: false })
+            }
+            Err(error) => {
+                let _ = (supervisor.kill(), supervisor.wait());
+                assert_eq!(error.raw_os_error(), Some(libc::EPERM), "clone: {error}");
+                eprintln!("skipped: no PID namespace can be made here: {error}");
+                None
+            }
+        }
+    }
+
+    fn clone_and_exec(&self, control: &OwnedFd, watch: &OwnedFd) -> io::Result<i32> {
+        let arguments: Vec<&CString> = self.command.iter().collect();
+        let (name, flag, end) =
+            (c"pidns-init".to_owned(), c"--supervised".to_owned(), c"--".to_owned());
+        let argv = pointers([&name, &flag, &end].into_iter().chain(arguments));
+        let envp = pointers(self.environment.iter());
+        let path = CString::new(image().as_os_str().as_bytes()).unwrap();
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let stdio =
+            [0, 1, 2].map(|n| self.stdio[n].as_ref().map_or(null.as_raw_fd(), AsRawFd::as_raw_fd));
+        // SAFETY: asks who we are.
+        let unprivileged = unsafe { libc::geteuid() } != 0;
+        let flags =
+            libc::CLONE_NEWPID | libc::SIGCHLD | if unprivileged { libc::CLONE_NEWUSER } else { 0 };
+        // SAFETY: without a stack of its own the child is as after fork(2); it calls only what is allowed there, with
+        // memory that has been made before.
+        unsafe {
+            let pid = libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) as i32;
+            if pid != 0 {
+                return if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) };
+            }
+            // Out of the way of the targets first.
+            let high = |fd| libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 100);
+            let from = [
+                high(stdio[0]),
+                high(stdio[1]),
+                high(stdio[2]),
+                high(control.as_raw_fd()),
+                high(watch.as_raw_fd()),
+            ];
+            for (to, from) in [0, 1, 2, CONTROL_FD, WATCH_FD].into_iter().zip(from) {
+                libc::dup2(from, to);
+            }
+            if self.ignore_sigchld {
+                libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+            }
+            libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr());
+            libc::_exit(126)
+        }
+    }
+}
+
+fn pointers<'a>(strings: impl Iterator<Item = &'a CString>) -> Vec<*const libc::c_char> {
+    strings.map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+fn socket_pair() -> (OwnedFd, OwnedFd) {
+    let mut fds = [0; 2];
+    // SAFETY: room for two descriptors, which are new and nobody else's.
+    unsafe {
+        let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+        assert_eq!(libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()), 0);
+        (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]))
+    }
+}
+
+fn send<T>(socket: &OwnedFd, record: &T) {
+    // SAFETY: the records of the protocol are integers without gaps.
+    let sent = unsafe {
+        libc::send(
+            socket.as_raw_fd(),
+            ptr::from_ref(record).cast(),
+            size_of::<T>(),
+            libc::MSG_NOSIGNAL,
+        )
+    };
+    assert_eq!(sent, size_of::<T>() as isize, "send: {}", io::Error::last_os_error());
+}
+
+impl Job {
+    /// The next event; `None` at the end.
+    pub(crate) fn next(&self) -> Option<Event> {
+        let socket = self.socket.as_ref().unwrap();
+        wait_readable("an event", socket);
+        let mut event = MaybeUninit::<Event>::uninit();
+        // SAFETY: at most one event is written, and any integers make one.
+        unsafe {
+            let size = size_of::<Event>();
+            let length = libc::recv(socket.as_raw_fd(), event.as_mut_ptr().cast(), size, 0);
+            match length {
+                0 => None,
+                n if n == size as isize => Some(event.assume_init()),
+                _ => panic!("recv: {length}: {}", io::Error::last_os_error()),
+            }
+        }
+    }
+
+    /// The next event, which must be a `kind`.
+    pub(crate) fn expect(&self, kind: EventKind) -> Event {
+        let event = self.next().unwrap_or_else(|| panic!("the image has gone instead of {kind:?}"));
+        assert_eq!(event.kind, kind as u32, "{event:?} instead of {kind:?}");
+        event
+    }
+
+    pub(crate) fn request(&self, kind: RequestKind, value: i32) {
+        send(self.socket.as_ref().unwrap(), &Request { kind: kind as u32, value: value as u32 });
+    }
+
+    pub(crate) fn send_raw(&self, bytes: &[u8]) {
+        // SAFETY: the kernel reads the bytes.
+        let sent = unsafe {
+            libc::send(
+                self.socket.as_ref().unwrap().as_raw_fd(),
+                bytes.as_ptr().cast(),
+                bytes.len(),
+                libc::MSG_NOSIGNAL,
+            )
+        };
+        assert_eq!(sent, bytes.len() as isize);
+    }
+
+    pub(crate) fn kill_supervisor(&mut self) {
+        self.supervisor.kill().unwrap();
+        self.supervisor.wait().unwrap();
+    }
+
+    /// Waits for the image's end. When this returns, nothing is left of its namespace.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait_readable("the image's end", &self.pidfd);
+        let mut status = 0;
+        // SAFETY: our child, waited for once.
+        assert_eq!(unsafe { libc::waitpid(self.pid, &raw mut status, 0) }, self.pid);
+        self.reaped = true;
+        ExitStatus::from_raw(status)
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let _ = (self.supervisor.kill(), self.supervisor.wait());
+        if !self.reaped {
+            // SAFETY: our child, not yet waited for.
+            unsafe {
+                libc::kill(self.pid, libc::SIGKILL);
+                libc::waitpid(self.pid, ptr::null_mut(), 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `pidns-init` is number 1, the command number 2.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use pidns_init::protocol::{RequestKind, Role};
+use pidns_sys::launch::{Launched, Strings};
+use pidns_sys::pidfd;
+use pidns_sys::signal::Signal;
+use pidns_sys::socket::Mode;
+
+use super::image::Image;
+use super::steps::{IdMaps, Steps, as_c_strs};
+use super::{collect, give_up, namespaces};
+use crate::engine::control::{Control, Packet};
+use crate::engine::{Event, Job, Spec};
+use crate::error::{SpawnError, Stage};
+use crate::status::ExitStatus;
+
+#[derive(Debug)]
+pub(super) struct Supervised {
+    init: Launched,
+    control: Control,
+    number: u32,
+}
+
+/// Starts `spec` below a `pidns-init`, and returns once the command's program has been executed.
+pub(super) fn launch(spec: &Spec) -> Result<Supervised, SpawnError> {
+    let image = Image::new(Role::Init, spec)?;
+    let namespaces = namespaces(spec);
+    let maps = IdMaps::new(spec.map);
+    let mut steps = Steps::new(namespaces, spec, &maps);
+    steps.stdio(spec);
+    let env = Strings::new(as_c_strs(&spec.env));
+    let (init, control) = image.start(namespaces, steps, &spec.args, &env)?;
+    let error = match control.receive(Mode::Block) {
+        Ok(Packet::Started { number }) => {
+            return Ok(Supervised { init, control, number: number.unsigned_abs() });
+        }
+        Ok(Packet::ForkFailed(errno)) => SpawnError::from_raw(Stage::Fork, errno),
+        Ok(Packet::ExecFailed(errno)) => SpawnError::from_raw(Stage::Exec, errno),
+        Ok(Packet::Closed | Packet::Event(_)) => {
+            SpawnError::new(Stage::Init, pidns_sys::Errno::SRCH)
+        }
+        Err(errno) => SpawnError::new(Stage::Init, errno),
+    };
+    give_up(&init.pidfd);
+    Err(error)
+}
+
+impl Job for Supervised {
+    fn init_pid(&self) -> u32 {
+        self.init.pid
+    }
+
+    fn number(&self) -> Option<u32> {
+        Some(self.number)
+    }
+
+    fn pidfd(&self) -> BorrowedFd<'_> {
+        self.init.pidfd.as_fd()
+    }
+
+    fn news(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    fn next_event(&mut self) -> io::Result<Option<Event>> {
+        Ok(self.control.next_event()?)
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(self.control.signal(signal)?)
+    }
+
+    fn end(&self) -> io::Result<()> {
+        Ok(self.control.request(RequestKind::End, 0)?)
+    }
+
+    fn release(&self) -> io::Result<()> {
+        Ok(self.control.request(RequestKind::Go, 0)?)
+    }
+
+    fn kill(&self) -> io::Result<()> {
+        Ok(pidfd::send_signal(&self.init.pidfd, Signal::KILL)?)
+    }
+
+    fn reap(&mut self) -> io::Result<ExitStatus> {
+        collect(&self.init.pidfd)
+    }
+}
