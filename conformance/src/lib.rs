@@ -9,9 +9,14 @@
 pub mod answer;
 pub mod cases;
 pub mod cli;
+pub mod dice;
+pub mod fuzz;
+pub mod generate;
 pub mod host;
 pub mod play;
 pub mod script;
+pub mod shrink;
+pub mod sim;
 pub mod stage;
 pub mod table;
 pub mod world;

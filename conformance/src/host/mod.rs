@@ -15,7 +15,7 @@ use pidns_sys::raw_channel::{self, Near};
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
-use watch::{Expected, Look, Watched};
+use watch::{Expected, Leavers, Look, Watched};
 
 /// How long a world may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,6 +27,7 @@ pub struct HostWorld {
     prefix: Vec<OsString>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
+    leavers: Leavers,
 }
 
 /// What the director knows of an actor.
@@ -35,14 +36,38 @@ struct Player {
     watched: Option<Watched>,
     /// It has a request that it has not answered.
     calling: bool,
+    /// The actor that its request makes, until that has said hello or the request failed.
+    makes: Option<usize>,
+    /// Its request is a vfork.
+    lends: bool,
+    /// It was seen stopped, or dying, so that its request has to wait.
+    held: bool,
+}
+
+impl Player {
+    /// What it may be doing.
+    fn expected(&self) -> Expected {
+        match (self.calling, self.lends) {
+            (false, _) => Expected::Waiting,
+            (true, false) => Expected::Calling,
+            (true, true) => Expected::Lending,
+        }
+    }
+
+    /// Goes on watching the thread under the number of its process; says whether it is there.
+    fn follow_exec(&mut self) -> bool {
+        let process = self.watched.as_ref().map_or(0, |watched| watched.process);
+        let there = Watched::thread(process, process).ok();
+        let found = there.is_some();
+        self.watched = there.or(self.watched.take());
+        found
+    }
 }
 
 /// A call in progress.
 struct Scene {
     caller: usize,
     verb: Verb,
-    /// The actor that has to say hello unless the call fails.
-    newcomer: Option<usize>,
     answer: Option<String>,
     events: Vec<Event>,
 }
@@ -51,7 +76,13 @@ impl HostWorld {
     /// Makes the world `name` whose actors run under the command `prefix`, which may be empty.
     #[must_use]
     pub fn new(name: &str, prefix: Vec<OsString>) -> Self {
-        Self { name: name.to_owned(), prefix, stagehand: None, actors: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            prefix,
+            stagehand: None,
+            actors: Vec::new(),
+            leavers: Leavers::default(),
+        }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
@@ -75,31 +106,39 @@ impl HostWorld {
                 self.reborn(scene, slot, sender);
                 self.born(scene, slot, number, sender);
             }
-            _ if slot == scene.caller && scene.answer.is_none() => {
-                self.actors[slot].calling = false;
-                scene.answer = Some(text.to_owned());
-            }
-            _ => {
-                self.actors[slot].calling = false;
-                scene.events.push(Event::Done { slot, text: text.to_owned() });
-            }
+            _ => self.answered(scene, slot, text),
+        }
+    }
+
+    fn answered(&mut self, scene: &mut Scene, slot: usize, text: &str) {
+        let player = &mut self.actors[slot];
+        player.calling = false;
+        player.makes = player.makes.filter(|_| !text.starts_with('E'));
+        if slot == scene.caller && scene.answer.is_none() {
+            scene.answer = Some(text.to_owned());
+        } else {
+            scene.events.push(Event::Done { slot, text: text.to_owned() });
         }
     }
 
     fn born(&mut self, scene: &mut Scene, slot: usize, number: &str, sender: i32) {
         self.actors[slot].watched = Watched::find(sender, &actor::thread_name(slot)).ok();
         scene.events.push(Event::Born { slot, number: number.parse().unwrap_or(0) });
-        scene.newcomer = scene.newcomer.filter(|expected| *expected != slot);
+        for player in &mut self.actors {
+            player.makes = player.makes.filter(|expected| *expected != slot);
+        }
     }
 
     /// An actor has executed a program: its call is done, and the other threads of its process are dead.
     fn reborn(&mut self, scene: &mut Scene, slot: usize, sender: i32) {
         for (other, player) in self.actors.iter_mut().enumerate() {
-            let same_process =
-                player.watched.as_ref().is_some_and(|watched| watched.process == sender);
-            if other != slot && same_process {
-                *player = Player::default();
-                scene.events.push(Event::Gone { slot: other });
+            match &player.watched {
+                Some(watched) if other != slot && watched.process == sender => {
+                    self.leavers.add_thread(watched);
+                    *player = Player::default();
+                    scene.events.push(Event::Gone { slot: other });
+                }
+                _ => {}
             }
         }
         // A child made on shared memory executes before it is known; that is its birth.
@@ -116,21 +155,18 @@ impl HostWorld {
 
     /// Reports whether nothing moves any more. Drops the dead.
     fn is_at_rest(&mut self, scene: &mut Scene) -> bool {
-        if self.is_newcomer_due(scene) {
-            return false;
-        }
         match self.look_at_all(scene) {
             None => false,
-            Some(looks) if looks.contains(&Look::Vanished) => false,
+            Some(_) if self.is_newcomer_due() => false,
+            Some(_) if self.leavers.any_left() => false,
             Some(first) => self.look_at_all(scene) == Some(first),
         }
     }
 
-    /// A call that may still make an actor is not over before the actor has said hello.
-    fn is_newcomer_due(&self, scene: &Scene) -> bool {
-        let failed = scene.answer.as_ref().is_some_and(|text| text.starts_with('E'));
-        let caller_lives = self.actors[scene.caller].watched.is_some();
-        scene.newcomer.is_some() && !failed && caller_lives
+    /// A call that makes an actor is not over before that has said hello; unless its caller is held up before it.
+    fn is_newcomer_due(&self) -> bool {
+        let due = |player: &Player| player.makes.is_some() && !(player.calling && player.held);
+        self.actors.iter().any(|player| player.watched.is_some() && due(player))
     }
 
     /// Looks at every task once. `None`: one of them moves.
@@ -141,11 +177,21 @@ impl HostWorld {
             let Some(watched) = &player.watched else {
                 continue;
             };
-            let expected = if player.calling { Expected::Calling } else { Expected::Waiting };
+            let expected = player.expected();
             match watched.look(expected) {
                 Look::Moving => return None,
-                look @ Look::AtRest(_) => looks.push(look),
+                look @ (Look::AtRest(_) | Look::Held(_)) => {
+                    player.held = matches!(look, Look::Held(_));
+                    looks.push(look);
+                }
+                // A thread that executes a program leaves its number for that of its process.
+                Look::Vanished if player.makes == Some(slot) && player.follow_exec() => {
+                    return None;
+                }
                 look @ (Look::Zombie | Look::Vanished) => {
+                    if let (Look::Vanished, Some(watched)) = (look, player.watched.take()) {
+                        self.leavers.add(watched.number);
+                    }
                     *player = Player::default();
                     scene.events.push(Event::Gone { slot });
                     looks.push(look);
@@ -180,13 +226,27 @@ impl HostWorld {
                 }
             } else if Instant::now() > deadline {
                 return Err(WorldError::Broken(format!(
-                    "no rest after {}",
-                    scene.verb.signature().name
+                    "no rest after {}: {}",
+                    scene.verb.signature().name,
+                    self.describe()
                 )));
             } else {
                 self.wait_for_a_word()?;
             }
         }
+    }
+
+    /// Says what every task is doing, for a person.
+    fn describe(&self) -> String {
+        let watched = self
+            .actors
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, player)| Some((slot, player.watched.as_ref()?)));
+        watched
+            .map(|(slot, watched)| format!("{slot}: {}", watched.describe()))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn wait_for_a_word(&self) -> Result<(), WorldError> {
@@ -236,13 +296,7 @@ impl World for HostWorld {
         self.grow(0)?;
         let stagehand = self.stagehand.as_mut().expect("made above");
         stagehand.begin(needs.contains(&Need::Proc))?;
-        let mut scene = Scene {
-            caller: 0,
-            verb: Verb::Fork,
-            newcomer: Some(0),
-            answer: None,
-            events: Vec::new(),
-        };
+        let mut scene = Scene { caller: 0, verb: Verb::Fork, answer: None, events: Vec::new() };
         let deadline = Instant::now() + PATIENCE;
         while self.actors[0].watched.is_none() {
             self.wait_for_a_word()?;
@@ -255,13 +309,18 @@ impl World for HostWorld {
     }
 
     fn perform(&mut self, slot: usize, request: &Request) -> Result<Outcome, WorldError> {
-        let newcomer = request.verb.makes_actor().then(|| request.int(0) as usize);
-        self.grow(newcomer.unwrap_or(0))?;
+        let makes = match request.verb {
+            Verb::Exec => Some(slot),
+            verb => verb.makes_actor().then(|| request.int(0) as usize),
+        };
+        self.grow(makes.unwrap_or(0))?;
         self.stagehand()?.slots[slot].0.send(&request.encode())?;
-        self.actors[slot].calling = true;
-        let newcomer = if request.verb == Verb::Exec { Some(slot) } else { newcomer };
+        let player = &mut self.actors[slot];
+        player.calling = true;
+        player.makes = makes;
+        player.lends = request.verb == Verb::Vfork;
         let mut scene =
-            Scene { caller: slot, verb: request.verb, newcomer, answer: None, events: Vec::new() };
+            Scene { caller: slot, verb: request.verb, answer: None, events: Vec::new() };
         self.settle(&mut scene)?;
         Ok(self.outcome(scene))
     }
