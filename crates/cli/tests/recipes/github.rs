@@ -7,11 +7,10 @@ use std::process::Command;
 
 use super::support::{Daemon, Ended, Limited, Scratch, command, file, find, skip, text};
 
-/// The value of `key:` in the workflow, on the one line that has it last.
-fn value<'a>(workflow: &'a str, key: &str) -> &'a str {
-    let lines =
-        workflow.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
-    lines.filter(|value| value.contains("{0}")).last().expect("the workflow has it")
+/// The `shell:` that puts pidns around a step.
+fn shell(workflow: &str) -> &str {
+    let mut lines = workflow.lines().filter_map(|line| line.trim().strip_prefix("shell: "));
+    lines.find(|shell| shell.contains("{0}")).expect("the workflow has one")
 }
 
 /// The script of the last step.
@@ -43,7 +42,7 @@ fn a_step_that_leaves_a_process_behind_fails() {
     }
     let workflow = text("workflow.yml");
     let daemon = Daemon::new();
-    let step = run(value(&workflow, "shell"), &script(&workflow), &daemon);
+    let step = run(shell(&workflow), &script(&workflow), &daemon);
     daemon.assert_gone();
     assert_eq!(step.stdout, "tests of test\n");
     assert_eq!(step.code(), Some(123), "{step:?}");
@@ -56,7 +55,7 @@ fn a_step_that_fails_keeps_its_exit_code() {
         skip!("bash is not installed");
     }
     let workflow = text("workflow.yml");
-    let step = run(value(&workflow, "shell"), "false | true\necho not reached\n", &Daemon::new());
+    let step = run(shell(&workflow), "false | true\necho not reached\n", &Daemon::new());
     assert_eq!((step.code(), step.stdout.as_str()), (Some(1), ""), "{step:?}");
 }
 
