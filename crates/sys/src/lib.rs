@@ -7,17 +7,21 @@
 //!
 //! * [`launch`]: start a process from a list of steps, without copying the caller's memory.
 //! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
+//! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes.
 //! * [`fd`], [`socket`], [`memfd`], [`poll`], [`tty`]: descriptors.
 //! * [`environ`]: the caller's environment, exactly.
 
 mod clone3;
 pub mod environ;
 pub mod fd;
+pub mod landlock;
 pub mod launch;
 pub mod memfd;
 pub mod pidfd;
 pub mod poll;
 pub mod privilege;
+pub mod ptrace;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod tty;

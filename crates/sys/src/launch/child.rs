@@ -52,9 +52,12 @@ fn perform(step: &Step<'_>) -> StepResult {
         Step::CloseOnExecFrom(first) => done(unsafe {
             libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
         }),
-        Step::DefaultAction(signal) => default_action(signal),
+        Step::DefaultAction(signal) => set_action(signal, libc::SIG_DFL),
         Step::SignalMask(set) => signal_mask(set),
         Step::Introduce(socket) => introduce(socket),
+        Step::NoNewPrivileges => crate::seccomp::no_new_privileges(),
+        Step::Restrict(ruleset) => ruleset.restrict(),
+        Step::Filter(program) => program.install(),
         Step::ExecuteDescriptor { program, args, env } => {
             // SAFETY: null-terminated arrays of C strings that outlive the call.
             done(unsafe {
@@ -124,8 +127,8 @@ struct KernelSigaction {
     mask: u64,
 }
 
-fn default_action(signal: Signal) -> StepResult {
-    let action = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+pub(super) fn set_action(signal: Signal, handler: usize) -> StepResult {
+    let action = KernelSigaction { handler, flags: 0, restorer: 0, mask: 0 };
     // SAFETY: a live structure of the kernel's layout, and the size of its mask.
     done(unsafe {
         libc::syscall(

@@ -10,6 +10,7 @@ use crate::Result;
 const GUARD: usize = 4096;
 const SIZE: usize = 64 * 1024;
 
+#[derive(Debug)]
 pub(super) struct Stack {
     mapping: *mut c_void,
 }
