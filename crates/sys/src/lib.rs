@@ -7,7 +7,8 @@
 //!
 //! * [`launch`]: start a process from a list of steps, without copying the caller's memory.
 //! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
-//! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes.
+//! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
+//!   that shares all memory.
 //! * [`fd`], [`socket`], [`memfd`], [`poll`], [`tty`]: descriptors.
 //! * [`environ`]: the caller's environment, exactly.
 
@@ -25,6 +26,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod tty;
+pub mod twin;
 pub mod wait;
 
 pub use rustix::io::Errno;

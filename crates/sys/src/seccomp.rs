@@ -258,7 +258,7 @@ mod tests {
             let expect = |verdict: Verdict| if ruled { verdict } else { Verdict::Allow }.encode();
             assert_eq!(ask([7, 0x30, 6, 0, 0, 0]), expect(Verdict::Fail(38)), "{call}");
             assert_eq!(ask([1, 0x10, 6, 0, 0, 0]), expect(Verdict::Trap(9)), "{call}");
-            assert_eq!(ask([1, 0xf, 0x106, 0, 0, 0]), expect(Verdict::Trace), "{call}");
+            assert_eq!(ask([1, 0xf, 0x85, 0, 0, 0]), expect(Verdict::Trace), "{call}");
             assert_eq!(ask([1, 0xf, 0x86, 0, 0, 0]), expect(Verdict::Allow), "{call}");
             assert_eq!(ask([1 << 32 | 7, 0, 0, 0, 0, 0]), expect(Verdict::Fail(38)), "{call}");
         }
