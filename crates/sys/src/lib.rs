@@ -12,6 +12,8 @@
 //! * [`fd`], [`socket`], [`memfd`], [`poll`], [`tty`]: descriptors.
 //! * [`environ`]: the caller's environment, exactly.
 
+#[cfg(target_arch = "x86_64")]
+pub mod abi;
 mod clone3;
 pub mod environ;
 pub mod fd;

@@ -183,6 +183,41 @@ pub fn signal_process(process: Tid, signal: i32) -> Result<()> {
     crate::signal::check(ret).map(drop)
 }
 
+/// Queues a signal with information of the caller's choice, for a process or one of its tasks. The kernel takes no
+/// `si_code` of its own making from others than the task itself: `SI_QUEUE` it is. See rt_sigqueueinfo(2).
+///
+/// # Errors
+/// `ESRCH`, `EPERM`, `EAGAIN` where too many are queued.
+pub fn queue_signal(process: Tid, task: Option<Tid>, info: &siginfo::SignalInfo) -> Result<()> {
+    let (signal, bytes) = (info.signal(), info.to_bytes());
+    // SAFETY: numbers, and a live siginfo_t that the kernel reads.
+    let ret = unsafe {
+        match task {
+            Some(task) => libc::syscall(
+                libc::SYS_rt_tgsigqueueinfo,
+                process.0,
+                task.0,
+                signal,
+                bytes.as_ptr(),
+            ),
+            None => libc::syscall(libc::SYS_rt_sigqueueinfo, process.0, signal, bytes.as_ptr()),
+        }
+    };
+    crate::signal::check(ret).map(drop)
+}
+
+/// The process group of a process; 0 if there is no such process. See getpgid(2).
+pub fn group_of(process: Tid) -> i32 {
+    // SAFETY: a system call on a number.
+    unsafe { libc::getpgid(process.0).max(0) }
+}
+
+/// The session of a process; 0 if there is no such process. See getsid(2).
+pub fn session_of(process: Tid) -> i32 {
+    // SAFETY: a system call on a number.
+    unsafe { libc::getsid(process.0).max(0) }
+}
+
 /// Where a task's list of robust futexes starts; 0 for none. See get_robust_list(2).
 ///
 /// # Errors

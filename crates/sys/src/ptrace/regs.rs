@@ -110,6 +110,48 @@ impl Registers {
         self.0.orig_rax = u64::MAX;
     }
 
+    /// At a stop by a filter's SIGSYS: the call that was not made.
+    pub const fn trapped_call(&self) -> i64 {
+        self.0.orig_rax.cast_signed()
+    }
+
+    /// At a stop by a filter's SIGSYS: lets the task go on as after a call with this `result`.
+    pub const fn answer_trap(&mut self, result: i64) {
+        self.0.orig_rax = u64::MAX;
+        self.0.rax = result.cast_unsigned();
+    }
+
+    /// At a signal's stop in a call that waited: as if the kernel had found the signal in the call `call`, so that it is
+    /// made again or fails with `EINTR`, as the signal's handler has it (sigaction(2), `SA_RESTART`).
+    pub const fn interrupt(&mut self, call: i64) {
+        const ERESTARTSYS: i64 = 512;
+        self.0.orig_rax = call.cast_unsigned();
+        self.0.rax = (-ERESTARTSYS).cast_unsigned();
+    }
+
+    /// Takes the arguments of `before`.
+    pub const fn restore_arguments(&mut self, before: &Self) {
+        self.0.rdi = before.0.rdi;
+        self.0.rsi = before.0.rsi;
+        self.0.rdx = before.0.rdx;
+        self.0.r10 = before.0.r10;
+        self.0.r8 = before.0.r8;
+        self.0.r9 = before.0.r9;
+    }
+
+    /// Says whether call and arguments are the same.
+    pub const fn same_call(&self, other: &Self) -> bool {
+        let (a, b) = (&self.0, &other.0);
+        a.orig_rax == b.orig_rax
+            && a.rdi == b.rdi
+            && a.rsi == b.rsi
+            && a.rdx == b.rdx
+            && a.r10 == b.r10
+            && a.r8 == b.r8
+            && a.r9 == b.r9
+            && a.rip == b.rip
+    }
+
     /// Where the task's stack ends.
     pub const fn stack_pointer(&self) -> u64 {
         self.0.rsp

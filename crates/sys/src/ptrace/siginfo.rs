@@ -66,6 +66,42 @@ impl SignalInfo {
         Self::of_child(signal, libc::SI_USER, pid, uid, 0)
     }
 
+    /// What [`queue_signal`](super::queue_signal) can send: `code` goes in `si_errno`, with `mark` above it.
+    pub fn marked(signal: i32, mark: u16, code: i32, pid: i32, uid: u32, value: u64) -> Self {
+        let mut bytes = [0u8; SIZE];
+        let errno = i32::from(mark) << 16 | code & 0xffff;
+        let words = [(0, signal), (4, errno), (8, libc::SI_QUEUE), (16, pid), (20, uid.cast_signed())];
+        for (at, word) in words {
+            bytes[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        }
+        bytes[24..32].copy_from_slice(&value.to_ne_bytes());
+        Self::from_bytes(bytes)
+    }
+
+    /// If it is [`marked`](Self::marked): as it was meant.
+    pub fn unmarked(&self, mark: u16) -> Option<Self> {
+        if self.0.si_code != libc::SI_QUEUE || self.0.si_errno >> 16 != i32::from(mark) {
+            return None;
+        }
+        let mut bytes = self.to_bytes();
+        let code = i32::from(self.0.si_errno as i16);
+        bytes[4..8].copy_from_slice(&0i32.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&code.to_ne_bytes());
+        Some(Self::from_bytes(bytes))
+    }
+
+    /// The sender's user.
+    pub const fn uid(&self) -> u32 {
+        // SAFETY: all variants have integers there.
+        unsafe { self.0.si_uid() }
+    }
+
+    /// What comes with a queued signal.
+    pub fn value(&self) -> u64 {
+        let bytes = self.to_bytes();
+        u64::from_ne_bytes(bytes[24..32].try_into().expect("eight bytes"))
+    }
+
     /// Takes the bytes as the kernel wrote them.
     pub const fn from_bytes(bytes: [u8; SIZE]) -> Self {
         // SAFETY: of the same size, and plain data.

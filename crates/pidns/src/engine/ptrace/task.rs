@@ -1,0 +1,190 @@
+//! What the tracer knows of each task and process: the host's side of what `pidns-core` knows.
+//!
+//! [`Stopped`] is a task in a ptrace-stop, held by value: whoever has it must let the task go on, and can do so once.
+
+use std::collections::BTreeSet;
+
+use pidns_core::{GroupId, NsId, Pid, Reservation, TaskId};
+use pidns_sys::ptrace::regs::Registers;
+use pidns_sys::ptrace::{self, Resume, Tid};
+
+/// A task that is stopped for its tracer.
+#[must_use = "a stopped task stays stopped until it is resumed"]
+#[derive(Debug)]
+pub(super) struct Stopped(Tid);
+
+impl Stopped {
+    /// The event loop has just been told so.
+    pub(super) fn new(tid: Tid) -> Self {
+        Self(tid)
+    }
+
+    pub(super) fn tid(&self) -> Tid {
+        self.0
+    }
+
+    /// Lets it run, with `signal` if that is not 0. A task that was killed meanwhile is resumed by that: its end is told
+    /// by an event of its own, and so nothing is to be told here.
+    pub(super) fn resume(self, how: Resume, signal: i32) {
+        let _ = ptrace::resume(self.0, how, signal);
+    }
+
+    pub(super) fn run(self) {
+        self.resume(Resume::Freely, 0);
+    }
+
+    /// Leaves it in its group stop.
+    pub(super) fn listen(self) {
+        let _ = ptrace::listen(self.0);
+    }
+}
+
+/// A task that the tracer has.
+#[derive(Debug)]
+pub(super) struct Task {
+    /// Who it is.
+    pub(super) id: TaskId,
+    /// Its process, as the host numbers it.
+    pub(super) process: Tid,
+    pub(super) phase: Phase,
+}
+
+/// What a task is about, as far as the tracer has to remember it.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Its own code, or a call that is none of our business.
+    Running,
+    /// A call that the kernel does for it and that the tracer finishes.
+    InCall(Pending),
+    /// It is the last thread of an init, in its exit stop, until all others are gone.
+    Held(Stopped),
+}
+
+/// How a call is finished.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) after: After,
+    /// The registers at the entry, where the call's number or arguments were changed.
+    pub(super) before: Option<Registers>,
+}
+
+/// What is left to do when the kernel has done its part.
+#[derive(Debug)]
+pub(super) enum After {
+    /// Nothing but to put the arguments back.
+    Restore,
+    /// The call returns this if it succeeds.
+    Return(i64),
+    /// The call has made a task, unless it failed.
+    Clone(Newborn),
+    /// The call has collected a child, or told of one.
+    Wait(Wait),
+    /// The call waits for a child that the kernel does not know as one. It is made to go on by an interrupt.
+    WaitInPause,
+    /// The caller leads a new session.
+    Setsid,
+    /// The process has moved to another group.
+    Setpgid { process: TaskId, group: i32 },
+    /// The result is a number of the host's.
+    Number,
+    /// A 32-bit number of the host's is stored there: 0 stands for none.
+    Word(u64),
+    /// A signal's information is stored there.
+    Signal(u64),
+    /// The memory is as before: it was changed for the kernel to read.
+    Undo(u64, Vec<u8>),
+    /// The descriptor is to be filled with this text.
+    Fill(Vec<u8>),
+    /// The directory of /proc is listed.
+    List(u64),
+    /// Entries of a directory of /proc that was opened, or entered, so: the caller gets the second filter.
+    Walk,
+    /// A path of the host's has been stored there.
+    Path { buffer: u64, size: u64 },
+    /// A filter has been installed; then comes the call that is stopped at its entry.
+    Filtered(Box<Registers>, Vec<u8>),
+}
+
+/// What of a wait is to be finished.
+#[derive(Debug)]
+pub(super) struct Wait {
+    /// Where the status, or the information, is stored; 0 for nowhere.
+    pub(super) at: u64,
+    pub(super) kind: WaitKind,
+    /// What was at the end of the stack where the information was put, to be put back.
+    pub(super) scratch: Option<(u64, Vec<u8>)>,
+}
+
+/// By which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WaitKind {
+    /// wait4(2): the number is the result.
+    Wait4,
+    /// waitid(2): the number is in the information.
+    Waitid {
+        /// The child stays to be waited for.
+        peek: bool,
+    },
+}
+
+/// A task between its reservation and its birth.
+#[derive(Debug)]
+pub(super) struct Newborn {
+    /// Taken when the host says that it is there.
+    pub(super) reservation: Option<Reservation>,
+    /// As its parent sees it.
+    pub(super) number: i32,
+    pub(super) is_thread: bool,
+    pub(super) shares_parent: bool,
+    /// Where the parent wants the number, or 0.
+    pub(super) parent_tid: u64,
+    /// Where the child wants its own number, or 0.
+    pub(super) child_tid: u64,
+}
+
+/// What a child does at its first stop.
+#[derive(Debug)]
+pub(super) struct Birth {
+    /// Where it wants its own number, or 0.
+    pub(super) child_tid: u64,
+    /// Its registers, where its parent's were changed for the call.
+    pub(super) registers: Option<Registers>,
+}
+
+/// A process that the tracer has.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) group: GroupId,
+    /// The number of its namespace's init?
+    pub(super) number: Option<Pid>,
+    pub(super) ns: NsId,
+    /// The host's number of the process that the kernel has as its parent.
+    pub(super) parent: Tid,
+    /// Children, by core, that the kernel does not have as such. Their ends have to be told by us.
+    pub(super) adopted: u32,
+    pub(super) threads: BTreeSet<Tid>,
+    /// Walks through /proc by descriptor, perhaps.
+    pub(super) walks_proc: bool,
+    /// Its working directory is in /proc.
+    pub(super) in_proc: bool,
+    pub(super) sigsys: Disposition,
+    /// SIGCHLD is ignored: the kernel collects its children.
+    pub(super) ignores_children: bool,
+    /// Who has it as a child though the host has not.
+    pub(super) adopter: Option<Tid>,
+}
+
+/// What a process does with SIGSYS, which the filter's trap may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disposition {
+    Default,
+    Ignored,
+    Handled,
+}
+
+impl Process {
+    /// Says whether it is number 1 of its namespace.
+    pub(super) fn is_init(&self) -> bool {
+        self.number == Some(Pid::INIT)
+    }
+}
