@@ -2,7 +2,7 @@
 
 pub use libc::{
     AT_EMPTY_PATH, AT_FDCWD, CLONE_CHILD_SETTID, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET,
-    CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT_SETTID, CLONE_PIDFD,
+    CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_PARENT, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT_SETTID, CLONE_PIDFD,
     CLONE_SETTLS, CLONE_THREAD, CLONE_UNTRACED, CLONE_VFORK, CLONE_VM, EBUSY, ENOSYS, EPERM,
     F_GETLK, F_GETOWN, F_OFD_GETLK, F_SETOWN, FIOCLEX, FUTEX_CMP_REQUEUE_PI, FUTEX_LOCK_PI,
     FUTEX_LOCK_PI2, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI, FUTEX_WAIT_REQUEUE_PI, GETPID, IPC_STAT,
@@ -13,7 +13,7 @@ pub use libc::{
     WNOWAIT, WEXITED, WSTOPPED, WCONTINUED, WUNTRACED, __WALL, __WCLONE, __WNOTHREAD,
 };
 pub use libc::{
-    SYS_access, SYS_acct, SYS_capget, SYS_chdir, SYS_clone, SYS_clone3, SYS_faccessat,
+    SYS_access, SYS_acct, SYS_exit_group, SYS_setuid, SYS_setreuid, SYS_setresuid, SYS_setfsuid, SYS_capget, SYS_chdir, SYS_clone, SYS_clone3, SYS_faccessat,
     SYS_faccessat2, SYS_fanotify_init, SYS_fchdir, SYS_fcntl, SYS_fork, SYS_futex,
     SYS_get_robust_list, SYS_getcwd, SYS_getdents64, SYS_getpgid, SYS_getpgrp, SYS_getpid,
     SYS_getppid, SYS_getpriority, SYS_getsid, SYS_getsockopt, SYS_gettid, SYS_io_uring_enter,

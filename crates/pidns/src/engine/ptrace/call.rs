@@ -186,7 +186,7 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
     match after {
         After::Clone(newborn) => return Conclusion::Result(clone::done(tracer, tid, newborn, result)),
         After::Wait(pending) => return wait::done(tracer, tid, &pending, result),
-        After::WaitInPause => return Conclusion::Result(result),
+        After::Unshare { before } => namespaces::unshared(tracer, tid, before, result),
         After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
         After::Path { buffer, size } => return Conclusion::Result(path::shown(tracer, tid, buffer, size, result)),
         After::List(buffer) => return path::listed(tracer, tid, buffer, result),
@@ -195,11 +195,15 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         After::Return(value) => return Conclusion::Result(value),
         After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
         After::Setpgid { process, group } => session::moved(tracer, tid, process, group),
-        After::Number => return Conclusion::Result(ids::visible(tracer, tid, result)),
-        After::Word(at) => other::translate_word(tracer, tid, at),
+        After::Number(meaning) => {
+            return Conclusion::Result(ids::visible(tracer, tid, result, meaning));
+        }
+        After::Word(at, meaning) => other::translate_word(tracer, tid, at, meaning),
+        After::Words(at, count) => other::translate_words(tracer, tid, at, count),
+        After::OwnerEx(at) => descriptor::owner_stored(tracer, tid, at),
         After::Signal(at) => signal::translate_stored(tracer, tid, at),
-        After::Fill(text) => path::fill(tid, result, &text),
-        After::Walk => install::walker_soon(tracer, tid),
+        After::Fill(text) => open::fill(tid, result, &text),
+        After::Walk => {}
     }
     Conclusion::Result(result)
 }

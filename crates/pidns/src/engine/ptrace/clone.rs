@@ -14,7 +14,7 @@ use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
-use super::memory;
+use super::{memory, signal};
 use super::task::{After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task};
 use super::tracer::Tracer;
 
@@ -66,17 +66,13 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let newborn = Newborn {
         number,
         is_thread: wish.flags & THREAD != 0,
-        shares_parent: wish.flags & flag(libc_clone_parent()) != 0,
+        shares_parent: wish.flags & flag(abi::CLONE_PARENT) != 0,
         parent_tid: has(PARENT_SETTID, wish.parent_tid),
         child_tid: has(CHILD_SETTID, wish.child_tid),
         reservation: Some(reservation),
     };
     rewrite(entry, &wish);
     Ok(Outcome::Then(After::Clone(newborn)))
-}
-
-const fn libc_clone_parent() -> i32 {
-    0x8000
 }
 
 fn legacy(entry: &Entry) -> Wish {
@@ -228,16 +224,19 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
         return;
     }
     let parent = if newborn.shares_parent { creator.parent } else { own };
-    let (walks_proc, in_proc, sigsys) = (creator.walks_proc, creator.in_proc, creator.sigsys);
+    let (walks_proc, in_proc) = (creator.walks_proc, creator.in_proc);
+    let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
     let Some(process) = describe(tracer, child, parent) else { return };
-    tracer.processes.insert(child, Process { walks_proc, in_proc, sigsys, ..process });
+    let process = Process { walks_proc, in_proc, sigsys, ignores_children, ..process };
+    tracer.processes.insert(child, process);
+    signal::trust_host(tracer, child);
 }
 
 /// What there is to know of a new process.
 pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process> {
     let id = tracer.id(tid)?;
     Some(Process {
-        group: tracer.set.group_of_task(id).ok()?,
+        group: tracer.set.group(id).ok()?,
         number: tracer.set.getpid(id).ok(),
         ns: tracer.set.ns_of(id).ok()?,
         parent,
@@ -246,6 +245,8 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         walks_proc: false,
         in_proc: false,
         sigsys: Disposition::Default,
+        ignores_children: false,
+        adopter: None,
     })
 }
 

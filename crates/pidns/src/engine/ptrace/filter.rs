@@ -17,13 +17,13 @@
 use pidns_sys::abi;
 use pidns_sys::seccomp::{Program, Rule, Test, Verdict, compile};
 
+use super::host::Host;
+
 use Test::{Has, Is, Masked};
 use Verdict::{Allow, Fail, Trace, Trap};
 
 /// What a SIGSYS by our filter has as `si_errno`.
 pub(super) const TRAP_MARK: u16 = 0x7069;
-
-const OURS: Verdict = Trap(TRAP_MARK);
 
 /// `AT_FDCWD` as the filter sees it.
 const CWD: u32 = abi::AT_FDCWD.cast_unsigned();
@@ -31,10 +31,11 @@ const CWD: u32 = abi::AT_FDCWD.cast_unsigned();
 const ENOSYS: Verdict = Fail(abi::ENOSYS as u16);
 const EPERM: Verdict = Fail(abi::EPERM as u16);
 
-/// The filter of every process inside.
-pub(super) fn program() -> Program {
+/// The filter of every process inside. Behind another filter ([`Host::filtered`](super::host::Host)), calls that it may
+/// answer are trapped; else a stop by trace does, which costs less and leaves SIGSYS alone.
+pub(super) fn program(host: Host) -> Program {
     let mut rules = Vec::new();
-    trapped(&mut rules);
+    trapped(&mut rules, if host.filtered { Trap(TRAP_MARK) } else { Trace });
     traced(&mut rules);
     about_others(&mut rules);
     by_command(&mut rules);
@@ -60,28 +61,17 @@ pub(super) fn walker() -> Program {
     compile(calls.into_iter().map(|call| rule(call, &[], Trace)).collect())
 }
 
-/// The third filter, of a process that takes signals or credentials from a descriptor.
-pub(super) fn reader(call: i64) -> Program {
-    compile(vec![rule(call, &[], Trace)])
-}
-
 fn rule(call: i64, tests: &[(Test, Verdict)], otherwise: Verdict) -> Rule {
     Rule { call, tests: tests.to_vec(), otherwise }
 }
 
-fn trapped(rules: &mut Vec<Rule>) {
-    let new = (abi::CLONE_NEWNS
-        | abi::CLONE_NEWCGROUP
-        | abi::CLONE_NEWUTS
-        | abi::CLONE_NEWIPC
-        | abi::CLONE_NEWUSER
-        | abi::CLONE_NEWPID
-        | abi::CLONE_NEWNET)
-        .cast_unsigned();
-    for call in [abi::SYS_unshare, abi::SYS_setns, abi::SYS_clone3] {
-        rules.push(rule(call, &[], OURS));
-    }
-    rules.push(rule(abi::SYS_clone, &[(Has(0, new), OURS)], Trace));
+/// A container's filter refuses these, or these flags. What of them is the host's own passes by its flags.
+fn trapped(rules: &mut Vec<Rule>, ours: Verdict) {
+    let pid = abi::CLONE_NEWPID.cast_unsigned();
+    rules.push(rule(abi::SYS_unshare, &[(Has(0, pid), ours)], Allow));
+    rules.push(rule(abi::SYS_setns, &[(Is(1, 0), ours), (Has(1, pid), ours)], Allow));
+    rules.push(rule(abi::SYS_clone3, &[], ours));
+    rules.push(rule(abi::SYS_clone, &[(Has(0, pid), ours)], Trace));
 }
 
 /// Calls that always carry a number, in an argument, in the result or in memory.
@@ -115,8 +105,10 @@ fn traced(rules: &mut Vec<Rule>) {
         abi::SYS_capget,
         abi::SYS_timer_create,
         abi::SYS_reboot,
-        abi::SYS_signalfd,
-        abi::SYS_signalfd4,
+        abi::SYS_setuid,
+        abi::SYS_setreuid,
+        abi::SYS_setresuid,
+        abi::SYS_setfsuid,
     ] {
         rules.push(rule(call, &[], Trace));
     }

@@ -52,11 +52,18 @@ pub(super) fn learn_inits(tracer: &mut Tracer, caller: TaskId, number: i32) {
         0 => tracer.processes.iter().filter(|(_, process)| process.is_init()).map(|(tid, _)| *tid).collect(),
         _ => {
             let process = tracer.host_of(caller, number).and_then(|tid| Some(tracer.tasks.get(&tid)?.process));
-            process.into_iter().filter(|tid| tracer.processes[tid].is_init()).collect()
+            process.into_iter().filter(|tid| tracer.processes.get(tid).is_some_and(task::Process::is_init)).collect()
         }
     };
     for tid in inits {
         learn(tracer, tid);
+    }
+}
+
+/// The same for one process.
+pub(super) fn learn_init(tracer: &mut Tracer, process: Tid) {
+    if tracer.processes.get(&process).is_some_and(task::Process::is_init) {
+        learn(tracer, process);
     }
 }
 

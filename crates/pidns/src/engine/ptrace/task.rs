@@ -84,11 +84,25 @@ pub(super) enum After {
     /// The caller leads a new session.
     Setsid,
     /// The process has moved to another group.
-    Setpgid { process: TaskId, group: i32 },
+    Setpgid {
+        /// As the caller names it.
+        process: i32,
+        /// As the caller names it.
+        group: i32,
+    },
+    /// The rest of an unshare or setns: if the host refuses it, core's part is undone.
+    Unshare {
+        /// Where the caller's children went before.
+        before: NsId,
+    },
     /// The result is a number of the host's.
-    Number,
-    /// A 32-bit number of the host's is stored there: 0 stands for none.
-    Word(u64),
+    Number(Meaning),
+    /// A 32-bit number of the host's is stored there.
+    Word(u64, Meaning),
+    /// So many tasks' numbers of the host's are stored there.
+    Words(u64, u64),
+    /// A `struct f_owner_ex` is stored there.
+    OwnerEx(u64),
     /// A signal's information is stored there.
     Signal(u64),
     /// The memory is as before: it was changed for the kernel to read.
@@ -103,6 +117,19 @@ pub(super) enum After {
     Path { buffer: u64, size: u64 },
     /// A filter has been installed; then comes the call that is stopped at its entry.
     Filtered(Box<Registers>, Vec<u8>),
+}
+
+/// What a number is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// A task, or a process.
+    Task,
+    /// A process group.
+    Group,
+    /// A session.
+    Session,
+    /// A process, or a process group if negative.
+    Owner,
 }
 
 /// What of a wait is to be finished.

@@ -30,19 +30,18 @@ pub(super) struct Tracer {
     /// The host's number of the first init, and how it ended.
     pub(super) init: Option<Tid>,
     pub(super) ended: Option<ExitStatus>,
-    /// Process groups and sessions by the host's number of their first leader.
-    pub(super) groups: BTreeMap<Tid, Group>,
     /// Namespaces that a descriptor may name, by their serial number.
     pub(super) namespaces: BTreeMap<u64, NsId>,
+    /// The tracer's own number.
+    pub(super) own: Tid,
+    /// The user that the job was started with.
+    pub(super) uid: u32,
+    /// No guest has changed its user.
+    pub(super) one_user: bool,
+    /// How many zombies had to give up their number.
+    pub(super) ghosts: i32,
+    /// The second filter.
     pub(super) walker: Vec<u8>,
-    pub(super) host: super::host::Host,
-}
-
-/// A process group or session: it may outlive its leader.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
-    /// Somebody who is in it, or was.
-    pub(super) leader: TaskId,
 }
 
 impl Tracer {
@@ -117,7 +116,7 @@ impl Tracer {
             Effect::Deliver { task, group_wide, info } => signal::send(self, task, group_wide, info),
             Effect::WakeWaiters { group } => wait::wake(self, group),
             Effect::ZapReady { task } => exit::go_on(self, task),
-            Effect::TaskReleased { payload, .. } => drop(self.zombies.remove(&payload)),
+            Effect::GroupReleased { payload, .. } => exit::released(self, payload),
             // The host does the rest by itself: stops, continues, vfork's wait, pidfds.
             _ => {}
         }
@@ -131,9 +130,16 @@ impl Tracer {
         }
     }
 
+    /// A number that no host gives to a task: above the largest `pid_max`.
+    pub(super) fn ghost(&mut self) -> Tid {
+        const FIRST: i32 = 1 << 23;
+        self.ghosts += 1;
+        Tid::new(FIRST.saturating_add(self.ghosts)).expect("it is above 0")
+    }
+
     /// The host's number of a task that has not been released.
     pub(super) fn tid(&self, task: TaskId) -> Option<Tid> {
-        self.set.payload(task).ok().copied()
+        self.set.task_payload(task).copied()
     }
 
     /// Who a running task is.
@@ -158,15 +164,15 @@ impl Tracer {
     pub(super) fn number_of(&self, viewer: TaskId, host: i32) -> i32 {
         let number = Tid::new(host)
             .and_then(|tid| self.known(tid))
-            .and_then(|task| self.set.number_for(viewer, task).ok().flatten());
+            .and_then(|task| self.set.tid(task).ok())
+            .and_then(|pid| self.set.number(pid, self.set.ns_of(viewer).ok()?));
         Pid::raw_or_zero(number)
     }
 
     /// The host's number of the task that `viewer` knows as `number`.
     pub(super) fn host_of(&self, viewer: TaskId, number: i32) -> Option<Tid> {
-        let number = Pid::from_raw(number)?;
-        let task = self.set.task_for(viewer, number).ok()??;
-        self.tid(task)
+        let ns = self.set.ns_of(viewer).ok()?;
+        self.tid(self.set.find_task(ns, Pid::from_raw(number)?)?)
     }
 
     pub(super) fn set_phase(&mut self, tid: Tid, phase: Phase) {
