@@ -6,7 +6,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, exit};
 
 const ROOT: &str = "src/freestanding.rs";
 const LAYOUT: &str = "src/freestanding.ld";
@@ -14,7 +14,7 @@ const LAYOUT: &str = "src/freestanding.ld";
 /// Small, in one piece, at a fixed address, without tables for unwinding.
 const CODEGEN: [&str; 8] = [
     "panic=abort",
-    "opt-level=s",
+    "opt-level=z",
     "lto=fat",
     "codegen-units=1",
     "relocation-model=static",
@@ -36,11 +36,13 @@ fn main() {
     }
     let image = PathBuf::from(variable("OUT_DIR")).join("pidns-init");
     let mut compiler = compiler(&image);
-    match compiler.status() {
-        Ok(status) if status.success() => {}
-        Ok(status) => panic!("compiling {ROOT}: {status}: {compiler:?}"),
-        Err(error) => panic!("running the compiler: {error}: {compiler:?}"),
-    }
+    let problem = match compiler.status() {
+        Ok(status) if status.success() => return,
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    eprintln!("cannot compile {ROOT}: {problem}: {compiler:?}");
+    exit(1);
 }
 
 fn compiler(image: &Path) -> Command {
@@ -88,5 +90,5 @@ fn is_direct_linker() -> bool {
 }
 
 fn variable(name: &str) -> OsString {
-    env::var_os(name).unwrap_or_else(|| panic!("cargo sets {name} for build scripts"))
+    env::var_os(name).expect("cargo sets it for build scripts")
 }

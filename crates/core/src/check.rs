@@ -103,10 +103,7 @@ impl<G, T> TaskSet<G, T> {
         for (ix, group) in self.groups.iter() {
             let threads = ring::iter::<_, _, Threads>(&self.tasks, group.threads);
             let count = threads.count() as u32;
-            let live = self
-                .threads(ix)
-                .filter(|&task| self.tasks[task].is_live())
-                .count() as u32;
+            let live = self.threads(ix).filter(|&task| self.tasks[task].is_live()).count() as u32;
             ensure!(
                 count == group.count && count > 0,
                 "{ix:?}: {} threads counted, {count} there",
@@ -164,10 +161,7 @@ impl<G, T> TaskSet<G, T> {
 
     fn check_tasks(&self) -> Result<(), String> {
         for (ix, task) in self.tasks.iter() {
-            ensure!(
-                self.pids[task.pid].task == Some(ix),
-                "{ix:?}: its pid object is another's"
-            );
+            ensure!(self.pids[task.pid].task == Some(ix), "{ix:?}: its pid object is another's");
             ensure!(
                 task.counts == self.count_children(ix),
                 "{ix:?}: counts {:?} are wrong",
@@ -186,10 +180,7 @@ impl<G, T> TaskSet<G, T> {
                 "{ix:?}: SIGKILL or SIGSTOP blocked"
             );
             for tracee in self.tracees(ix) {
-                ensure!(
-                    self.tracer_of(tracee) == Some(ix),
-                    "{ix:?}: a tracee does not know it"
-                );
+                ensure!(self.tracer_of(tracee) == Some(ix), "{ix:?}: a tracee does not know it");
             }
             let leads = self.groups[task.group].leader == ix;
             let thread_zombie = task.state == TaskState::Zombie && !leads;
@@ -203,10 +194,7 @@ impl<G, T> TaskSet<G, T> {
                     matches!(self.spaces[ns].life, Life::Zapping(_)),
                     "{ix:?}: exiting, but destroys nothing"
                 );
-                ensure!(
-                    self.spaces[ns].reaper == Some(ix),
-                    "{ix:?}: exiting, but is no reaper"
-                );
+                ensure!(self.spaces[ns].reaper == Some(ix), "{ix:?}: exiting, but is no reaper");
             }
         }
         Ok(())
@@ -216,16 +204,10 @@ impl<G, T> TaskSet<G, T> {
         let mut counts = ChildCounts::default();
         for child in self.children(task) {
             let entry = &self.groups[child];
-            *if entry.is_clone_child() {
-                &mut counts.clone
-            } else {
-                &mut counts.plain
-            } += 1;
+            *if entry.is_clone_child() { &mut counts.clone } else { &mut counts.plain } += 1;
             counts.ended += u32::from(self.is_reapable(child));
             counts.changed += u32::from(
-                entry
-                    .flags
-                    .intersects(GroupFlags::STOP_REPORT | GroupFlags::CONT_REPORT),
+                entry.flags.intersects(GroupFlags::STOP_REPORT | GroupFlags::CONT_REPORT),
             );
         }
         counts
@@ -233,25 +215,16 @@ impl<G, T> TaskSet<G, T> {
 
     fn check_pids(&self) -> Result<(), String> {
         for (ix, pid) in self.pids.iter().filter(|&(ix, _)| ix != self.swapper) {
-            let sessions = self
-                .groups
-                .iter()
-                .filter(|(_, group)| group.session == ix)
-                .count() as u32;
+            let sessions =
+                self.groups.iter().filter(|(_, group)| group.session == ix).count() as u32;
             ensure!(
                 pid.sessions == sessions,
                 "{ix:?}: {} processes counted in its session, {sessions}",
                 pid.sessions
             );
             let unheld = pid.task.is_none() && pid.pgrp.is_none() && sessions == 0;
-            ensure!(
-                !unheld || self.outstanding() > 0,
-                "{ix:?}: no role holds it"
-            );
-            ensure!(
-                pid.level == self.spaces[pid.ns].level,
-                "{ix:?}: level of another namespace"
-            );
+            ensure!(!unheld || self.outstanding() > 0, "{ix:?}: no role holds it");
+            ensure!(pid.level == self.spaces[pid.ns].level, "{ix:?}: level of another namespace");
             for ns in self.ancestors(pid.ns) {
                 let nr = self.nr_in(ix, ns);
                 ensure!(
@@ -271,11 +244,7 @@ impl<G, T> TaskSet<G, T> {
                 "{ix:?}: {} pid objects counted, {counted} mapped",
                 ns.allocated
             );
-            ensure!(
-                ns.refs >= self.known_refs(ix),
-                "{ix:?}: {} references counted",
-                ns.refs
-            );
+            ensure!(ns.refs >= self.known_refs(ix), "{ix:?}: {} references counted", ns.refs);
             if let Some(parent) = ns.parent {
                 ensure!(
                     self.spaces[parent].level + 1 == ns.level,
@@ -286,10 +255,7 @@ impl<G, T> TaskSet<G, T> {
             match (ns.life, ns.reaper) {
                 (Life::Open, Some(reaper)) => {
                     let init = self.group_of(reaper);
-                    ensure!(
-                        self.tasks[reaper].is_live(),
-                        "{ix:?}: alive, but its reaper is not"
-                    );
+                    ensure!(self.tasks[reaper].is_live(), "{ix:?}: alive, but its reaper is not");
                     let number = self.group_nr(init, ix);
                     ensure!(
                         number == Some(crate::Pid::INIT),
@@ -297,9 +263,8 @@ impl<G, T> TaskSet<G, T> {
                     );
                 }
                 (Life::Dead, _) => {
-                    let other = self
-                        .pids_from(ix, 2)
-                        .find(|&(_, pid)| !self.is_pid_of_init(ix, pid));
+                    let other =
+                        self.pids_from(ix, 2).find(|&(_, pid)| !self.is_pid_of_init(ix, pid));
                     ensure!(other.is_none(), "{ix:?}: dead, but {other:?} is left in it"); // ZAP-06
                 }
                 _ => {}
@@ -315,21 +280,9 @@ impl<G, T> TaskSet<G, T> {
     }
 
     fn known_refs(&self, ns: NsIx) -> u32 {
-        let tasks = self
-            .tasks
-            .iter()
-            .filter(|(_, task)| task.ns_children == Some(ns))
-            .count();
-        let pids = self
-            .pids
-            .iter()
-            .filter(|&(ix, pid)| pid.ns == ns && ix != self.swapper)
-            .count();
-        let spaces = self
-            .spaces
-            .iter()
-            .filter(|(_, space)| space.parent == Some(ns))
-            .count();
+        let tasks = self.tasks.iter().filter(|(_, task)| task.ns_children == Some(ns)).count();
+        let pids = self.pids.iter().filter(|&(ix, pid)| pid.ns == ns && ix != self.swapper).count();
+        let spaces = self.spaces.iter().filter(|(_, space)| space.parent == Some(ns)).count();
         (tasks + pids + spaces) as u32
     }
 
@@ -337,30 +290,20 @@ impl<G, T> TaskSet<G, T> {
     fn check_storage(&self) -> Result<(), String> {
         let tasks = self.tasks.iter().map(|(_, task)| task.queue);
         let groups = self.groups.iter().map(|(_, group)| group.queue);
-        let queued: usize = tasks
-            .chain(groups)
-            .map(|last| self.queue_iter(last).count())
-            .sum();
+        let queued: usize = tasks.chain(groups).map(|last| self.queue_iter(last).count()).sum();
         ensure!(
             queued == self.queued.len() as usize,
             "{} signal records, {queued} queued",
             self.queued.len()
         );
-        let traced = self
-            .tasks
-            .iter()
-            .filter(|(_, task)| task.trace.is_some())
-            .count();
+        let traced = self.tasks.iter().filter(|(_, task)| task.trace.is_some()).count();
         ensure!(
             traced == self.traces.len() as usize,
             "{} traces, {traced} traced tasks",
             self.traces.len()
         );
-        let subreapers = self
-            .groups
-            .iter()
-            .filter(|(_, group)| group.has(GroupFlags::SUBREAPER))
-            .count();
+        let subreapers =
+            self.groups.iter().filter(|(_, group)| group.has(GroupFlags::SUBREAPER)).count();
         ensure!(
             subreapers == self.subreapers as usize,
             "{} subreapers counted, {subreapers}",

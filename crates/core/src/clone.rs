@@ -56,11 +56,7 @@ pub struct CloneArgs<'a> {
 impl<'a> CloneArgs<'a> {
     /// A process with these flags that sends SIGCHLD at its end.
     pub fn process(flags: CloneFlags) -> Self {
-        Self {
-            flags,
-            exit_signal: Some(Signal::CHLD),
-            set_tid: &[],
-        }
+        Self { flags, exit_signal: Some(Signal::CHLD), set_tid: &[] }
     }
 
     /// What fork(2) does.
@@ -81,11 +77,7 @@ impl<'a> CloneArgs<'a> {
     /// What pthread_create(3) does.
     pub fn thread() -> Self {
         let flags = CloneFlags::VM | CloneFlags::SIGHAND | CloneFlags::THREAD;
-        Self {
-            flags,
-            exit_signal: None,
-            set_tid: &[],
-        }
+        Self { flags, exit_signal: None, set_tid: &[] }
     }
 
     /// Asks for these numbers, innermost first.
@@ -103,11 +95,7 @@ impl<'a> CloneArgs<'a> {
         if flags.contains(CloneFlags::PIDFD | CloneFlags::PARENT_SETTID) {
             return Err(Errno::EINVAL);
         }
-        Ok(Self {
-            flags,
-            exit_signal,
-            set_tid: &[],
-        })
+        Ok(Self { flags, exit_signal, set_tid: &[] })
     }
 
     /// Reads the fields of clone3(2)'s `struct clone_args`.
@@ -122,11 +110,7 @@ impl<'a> CloneArgs<'a> {
         if wrong || sibling || flags.contains(CloneFlags::DETACHED) {
             return Err(Errno::EINVAL);
         }
-        Ok(Self {
-            flags,
-            exit_signal: signal,
-            set_tid,
-        })
+        Ok(Self { flags, exit_signal: signal, set_tid })
     }
 }
 
@@ -182,11 +166,8 @@ impl<G, T> TaskSet<G, T> {
         if self.tasks[caller].reservations == u8::MAX {
             return Err(Errno::EAGAIN);
         }
-        let group = if args.flags.contains(CloneFlags::THREAD) {
-            None
-        } else {
-            Some(self.groups.claim()?)
-        };
+        let group =
+            if args.flags.contains(CloneFlags::THREAD) { None } else { Some(self.groups.claim()?) };
         let reserved = self.reserve_task(caller, group, args, auth);
         if let (Err(_), Some(group)) = (&reserved, group) {
             self.groups.unclaim(group);
@@ -274,14 +255,7 @@ impl<G, T> TaskSet<G, T> {
     /// Gives a reservation back. On kernels with that defect this may close a namespace that has no init yet.
     /// // CRE-24
     pub fn abandon(&mut self, reservation: Reservation, sink: Sink<'_, G, T>) {
-        let Reservation {
-            caller,
-            task,
-            group,
-            pid,
-            ns_children,
-            ..
-        } = reservation;
+        let Reservation { caller, task, group, pid, ns_children, .. } = reservation;
         self.tasks[caller].reservations -= 1;
         self.tasks.unclaim(task);
         if let Some(group) = group {
@@ -302,22 +276,12 @@ impl<G, T> TaskSet<G, T> {
         task: T,
         sink: Sink<'_, G, T>,
     ) -> TaskId {
-        let Reservation {
-            caller,
-            id,
-            task: new,
-            pid,
-            ns_children,
-            flags,
-            ..
-        } = reservation;
+        let Reservation { caller, id, task: new, pid, ns_children, flags, .. } = reservation;
         self.tasks[caller].reservations -= 1;
         let group_ix = reservation.group.unwrap_or_else(|| self.group_of(caller));
         let mut entry = Task::new(group_ix, pid, ns_children, task);
         entry.blocked = self.tasks[caller].blocked;
-        entry
-            .flags
-            .set(TaskFlags::VFORK, flags.contains(CloneFlags::VFORK));
+        entry.flags.set(TaskFlags::VFORK, flags.contains(CloneFlags::VFORK));
         self.tasks.fill(new, entry);
         self.attach_tid(pid, new);
         if reservation.group.is_some() {
@@ -344,18 +308,10 @@ impl<G, T> TaskSet<G, T> {
         let own = self.group_of(caller);
         let creator = &self.groups[own];
         let sibling = from.flags.contains(CloneFlags::PARENT);
-        let parent = if sibling {
-            creator.parent.unwrap_or(caller)
-        } else {
-            caller
-        };
+        let parent = if sibling { creator.parent.unwrap_or(caller) } else { caller };
         let (pgrp, session) = (creator.pgrp, creator.session);
         let mut entry = Group::new(leader, None, pgrp, session, payload);
-        entry.exit_signal = if sibling {
-            creator.exit_signal
-        } else {
-            from.exit_signal
-        };
+        entry.exit_signal = if sibling { creator.exit_signal } else { from.exit_signal };
         entry.ignored = creator.ignored;
         if !from.flags.contains(CloneFlags::CLEAR_SIGHAND) {
             entry.handled = creator.handled;
@@ -412,11 +368,7 @@ impl<G, T> TaskSet<G, T> {
         sink: Sink<'a, G, T>,
     ) -> Result<ForkGuard<'a, G, T>> {
         let reservation = self.reserve(caller, args, auth)?;
-        Ok(ForkGuard {
-            set: self,
-            sink,
-            reservation: Some(reservation),
-        })
+        Ok(ForkGuard { set: self, sink, reservation: Some(reservation) })
     }
 }
 
@@ -431,10 +383,8 @@ pub struct ForkGuard<'a, G, T> {
 impl<G, T> ForkGuard<'_, G, T> {
     /// Makes the task exist.
     pub fn publish(mut self, group: impl FnOnce() -> G, task: T) -> TaskId {
-        let reservation = self
-            .reservation
-            .take()
-            .expect("only publish and drop take it, and both end the guard");
+        let reservation =
+            self.reservation.take().expect("only publish and drop take it, and both end the guard");
         self.set.publish(reservation, group, task, self.sink)
     }
 }

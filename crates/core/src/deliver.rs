@@ -50,24 +50,14 @@ impl<G, T> TaskSet<G, T> {
         }
         let entry = &mut self.groups[group];
         let set = |set: SigSet, on: bool| {
-            if on {
-                set.with(signal)
-            } else {
-                set.without(signal)
-            }
+            if on { set.with(signal) } else { set.without(signal) }
         };
         entry.ignored = set(entry.ignored, disposition == Disposition::Ignore);
         entry.handled = set(entry.handled, disposition == Disposition::Handler);
         entry.reset_hand = set(entry.reset_hand, flags.contains(ActionFlags::RESETHAND));
         if signal == Signal::CHLD {
-            entry.flags.set(
-                GroupFlags::NOCLDSTOP,
-                flags.contains(ActionFlags::NOCLDSTOP),
-            );
-            entry.flags.set(
-                GroupFlags::NOCLDWAIT,
-                flags.contains(ActionFlags::NOCLDWAIT),
-            );
+            entry.flags.set(GroupFlags::NOCLDSTOP, flags.contains(ActionFlags::NOCLDSTOP));
+            entry.flags.set(GroupFlags::NOCLDWAIT, flags.contains(ActionFlags::NOCLDWAIT));
         }
         let dropped = disposition == Disposition::Ignore
             || disposition == Disposition::Default && SigSet::IGNORED.has(signal);
@@ -122,9 +112,7 @@ impl<G, T> TaskSet<G, T> {
         let task = self.caller(task)?;
         self.tasks[task].blocked = blocked.minus(SigSet::UNSTOPPABLE);
         if self.deliverable(task) != SigSet::EMPTY {
-            sink.emit(Effect::SignalPending {
-                task: self.task_id(task),
-            });
+            sink.emit(Effect::SignalPending { task: self.task_id(task) });
         }
         Ok(())
     }
@@ -136,10 +124,7 @@ impl<G, T> TaskSet<G, T> {
     pub fn sigpending(&self, task: TaskId) -> Result<SigSet> {
         let task = self.task_ix(task)?;
         let shared = self.groups[self.group_of(task)].pending;
-        Ok(self.tasks[task]
-            .pending
-            .union(shared)
-            .and(self.tasks[task].blocked))
+        Ok(self.tasks[task].pending.union(shared).and(self.tasks[task].blocked))
     }
 
     /// Takes one pending signal of `set` without acting on it (sigtimedwait(2), signalfd(2)). // SIG-06
@@ -148,8 +133,7 @@ impl<G, T> TaskSet<G, T> {
     /// `EAGAIN` if none is pending, `ESRCH` if the task ended.
     pub fn sigwait(&mut self, task: TaskId, set: SigSet) -> Result<SigInfo> {
         let task = self.caller(task)?;
-        self.dequeue(task, set.minus(SigSet::UNSTOPPABLE))
-            .ok_or(Errno::EAGAIN)
+        self.dequeue(task, set.minus(SigSet::UNSTOPPABLE)).ok_or(Errno::EAGAIN)
     }
 
     /// Takes the next pending signal of a task that is about to run user code, and acts on it.
@@ -161,10 +145,7 @@ impl<G, T> TaskSet<G, T> {
         let group = self.group_of(task);
         loop {
             if self.tasks[task].flags.contains(TaskFlags::KILLED) {
-                return Ok(NextSignal::Die {
-                    status: self.groups[group].status,
-                    core: false,
-                });
+                return Ok(NextSignal::Die { status: self.groups[group].status, core: false });
             }
             if self.groups[group].stopped.is_some() {
                 return Ok(NextSignal::None);
@@ -256,13 +237,7 @@ impl<G, T> TaskSet<G, T> {
         if default && self.tasks[task].trace.is_none() {
             self.groups[group].flags -= GroupFlags::UNKILLABLE;
         }
-        self.send(
-            task,
-            Scope::Thread,
-            SigInfo::kernel(signal),
-            Source::Kernel,
-            sink,
-        )
+        self.send(task, Scope::Thread, SigInfo::kernel(signal), Source::Kernel, sink)
     }
 
     /// Sends a signal that the kernel makes for a process: a timer, a broken pipe, a terminal, an out-of-memory kill.
@@ -278,21 +253,12 @@ impl<G, T> TaskSet<G, T> {
     ) -> Result<()> {
         let group = self.group_ix(group)?;
         let target = self.groups[group].leader;
-        self.send(
-            target,
-            Scope::Process,
-            SigInfo::kernel(signal),
-            Source::Kernel,
-            sink,
-        )
+        self.send(target, Scope::Process, SigInfo::kernel(signal), Source::Kernel, sink)
     }
 
     fn deliverable(&self, task: TaskIx) -> SigSet {
         let shared = self.groups[self.group_of(task)].pending;
-        self.tasks[task]
-            .pending
-            .union(shared)
-            .minus(self.tasks[task].blocked)
+        self.tasks[task].pending.union(shared).minus(self.tasks[task].blocked)
     }
 
     /// Takes one signal of `set`: the task's own first, synchronous ones first, then the lowest number.
@@ -314,10 +280,7 @@ impl<G, T> TaskSet<G, T> {
             };
             *pending = pending.without(signal);
         }
-        let lost = SigInfo {
-            code: SigCode::USER,
-            ..SigInfo::kernel(signal)
-        };
+        let lost = SigInfo { code: SigCode::USER, ..SigInfo::kernel(signal) };
         Some(info.unwrap_or(lost))
     }
 
@@ -364,11 +327,7 @@ impl<G, T> TaskSet<G, T> {
     fn free_queue(&mut self, last: QueuedIx) {
         let mut at = self.queue_iter(Some(last)).next();
         while let Some(record) = at {
-            at = if record == last {
-                None
-            } else {
-                Some(self.after_queued(record))
-            };
+            at = if record == last { None } else { Some(self.after_queued(record)) };
             self.queued.remove(record);
         }
     }

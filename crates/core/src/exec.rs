@@ -81,9 +81,7 @@ impl<G, T> TaskSet<G, T> {
             return;
         };
         if self.is_alone(group, task) {
-            sink.emit(Effect::ExecReady {
-                task: self.task_id(task),
-            });
+            sink.emit(Effect::ExecReady { task: self.task_id(task) });
         }
     }
 }

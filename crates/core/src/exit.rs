@@ -145,9 +145,7 @@ impl<G, T> TaskSet<G, T> {
         }
         entry.flags |= TaskFlags::KILLED;
         entry.pending = entry.pending.with(Signal::KILL);
-        sink.emit(Effect::Kill {
-            task: self.task_id(thread),
-        });
+        sink.emit(Effect::Kill { task: self.task_id(thread) });
     }
 
     /// The process's shared signals that only this thread would have taken go to another. (kernel:
@@ -165,9 +163,7 @@ impl<G, T> TaskSet<G, T> {
     pub(crate) fn release_memory(&mut self, task: TaskIx, sink: Sink<'_, G, T>) {
         if self.tasks[task].flags.contains(TaskFlags::VFORK) {
             self.tasks[task].flags -= TaskFlags::VFORK;
-            sink.emit(Effect::VforkDone {
-                child: self.task_id(task),
-            });
+            sink.emit(Effect::VforkDone { child: self.task_id(task) });
         }
     }
 
@@ -196,11 +192,7 @@ impl<G, T> TaskSet<G, T> {
             self.recount(group);
             self.exec_check(group, sink);
         }
-        if release {
-            ExitOutcome::Reaped
-        } else {
-            ExitOutcome::Zombie
-        }
+        if release { ExitOutcome::Reaped } else { ExitOutcome::Zombie }
     }
 
     /// Tells parent and pidfds that a process ended; says whether nobody wants its zombie (kernel:
@@ -214,11 +206,7 @@ impl<G, T> TaskSet<G, T> {
         };
         let to = self.group_of(parent);
         let reparented = self.is_traced_by_other(group);
-        let signal = if reparented {
-            Some(Signal::CHLD)
-        } else {
-            self.groups[group].exit_signal
-        };
+        let signal = if reparented { Some(Signal::CHLD) } else { self.groups[group].exit_signal };
         let receiver = &self.groups[to];
         let ignores = receiver.ignored.has(Signal::CHLD);
         let deaf = tracer.is_none()
@@ -249,10 +237,7 @@ impl<G, T> TaskSet<G, T> {
         sink: Sink<'_, G, T>,
     ) {
         if self.pids[pid].watched {
-            sink.emit(Effect::Pidfd {
-                pid: self.pid_id(pid),
-                event,
-            });
+            sink.emit(Effect::Pidfd { pid: self.pid_id(pid), event });
         }
     }
 
@@ -260,9 +245,7 @@ impl<G, T> TaskSet<G, T> {
     pub(crate) fn wake_waiters(&mut self, group: GroupIx, sink: Sink<'_, G, T>) {
         if self.groups[group].has(GroupFlags::WAITING) {
             self.groups[group].flags -= GroupFlags::WAITING;
-            sink.emit(Effect::WakeWaiters {
-                group: self.group_id(group),
-            });
+            sink.emit(Effect::WakeWaiters { group: self.group_id(group) });
         }
         self.zap_check_children(group, sink);
     }
@@ -285,10 +268,7 @@ impl<G, T> TaskSet<G, T> {
             self.release_group(group, sink);
         }
         self.detach_tid(pid, sink);
-        sink.emit(Effect::TaskReleased {
-            task: id,
-            payload: gone.payload,
-        });
+        sink.emit(Effect::TaskReleased { task: id, payload: gone.payload });
         if !last {
             self.after_thread_release(group, sink);
         }
@@ -307,10 +287,7 @@ impl<G, T> TaskSet<G, T> {
             let to = self.group_of(parent);
             self.zap_check_children(to, sink);
         }
-        sink.emit(Effect::GroupReleased {
-            group: id,
-            payload: gone.payload,
-        });
+        sink.emit(Effect::GroupReleased { group: id, payload: gone.payload });
     }
 
     /// A thread went. If only the zombie leader is left, it is time to tell of the process's end.

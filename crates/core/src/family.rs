@@ -85,51 +85,31 @@ impl<G, T> TaskSet<G, T> {
 
     fn count_kind(&mut self, child: GroupIx, parent: TaskIx) {
         let plain = !self.groups[child].is_clone_child();
-        self.groups[child]
-            .flags
-            .set(GroupFlags::COUNTED_PLAIN, plain);
+        self.groups[child].flags.set(GroupFlags::COUNTED_PLAIN, plain);
         let counts = &mut self.tasks[parent].counts;
-        *if plain {
-            &mut counts.plain
-        } else {
-            &mut counts.clone
-        } += 1;
+        *if plain { &mut counts.plain } else { &mut counts.clone } += 1;
     }
 
     fn uncount_kind(&mut self, child: GroupIx, parent: TaskIx) {
         let plain = self.groups[child].has(GroupFlags::COUNTED_PLAIN);
         let counts = &mut self.tasks[parent].counts;
-        *if plain {
-            &mut counts.plain
-        } else {
-            &mut counts.clone
-        } -= 1;
+        *if plain { &mut counts.plain } else { &mut counts.clone } -= 1;
     }
 
     /// Brings the parent's counts in line with what `child` has to report now.
     pub(crate) fn recount(&mut self, child: GroupIx) {
         let ended = self.is_reapable(child);
         let entry = &mut self.groups[child];
-        let changed = entry
-            .flags
-            .intersects(GroupFlags::STOP_REPORT | GroupFlags::CONT_REPORT);
+        let changed = entry.flags.intersects(GroupFlags::STOP_REPORT | GroupFlags::CONT_REPORT);
         let Some(parent) = entry.parent else { return };
         let counts = &mut self.tasks[parent].counts;
         if ended != entry.has(GroupFlags::COUNTED_ENDED) {
             entry.flags.toggle(GroupFlags::COUNTED_ENDED);
-            counts.ended = if ended {
-                counts.ended + 1
-            } else {
-                counts.ended - 1
-            };
+            counts.ended = if ended { counts.ended + 1 } else { counts.ended - 1 };
         }
         if changed != entry.has(GroupFlags::COUNTED_CHANGED) {
             entry.flags.toggle(GroupFlags::COUNTED_CHANGED);
-            counts.changed = if changed {
-                counts.changed + 1
-            } else {
-                counts.changed - 1
-            };
+            counts.changed = if changed { counts.changed + 1 } else { counts.changed - 1 };
         }
     }
 

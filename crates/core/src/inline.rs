@@ -24,11 +24,7 @@ pub struct Inline<G = (), T = ()> {
 
 impl<G, T> Default for Inline<G, T> {
     fn default() -> Self {
-        Self {
-            log: Vec::new(),
-            handled: Vec::new(),
-            acted: 0,
-        }
+        Self { log: Vec::new(), handled: Vec::new(), acted: 0 }
     }
 }
 
@@ -77,9 +73,9 @@ impl<G, T> Inline<G, T> {
     /// An effect may have become stale by an earlier one: a task that is gone has nothing to do any more.
     fn act(&mut self, set: &mut TaskSet<G, T>, action: Action) {
         let outcome = match action {
-            Action::Exit(task) => set
-                .exit(task, ExitStatus::signaled(Signal::KILL), self)
-                .map(drop),
+            Action::Exit(task) => {
+                set.exit(task, ExitStatus::signaled(Signal::KILL), self).map(drop)
+            }
             Action::Resume(task) => set.exit_resume(task, self).map(drop),
             Action::Signal(task) => self.take_signals(set, task),
         };

@@ -14,10 +14,7 @@ use crate::task::{GroupFlags, TaskState};
 impl<G, T> TaskSet<G, T> {
     /// Stops every thread of a process and tells its parent. // WAI-08
     pub(crate) fn stop(&mut self, group: GroupIx, signal: Signal, sink: Sink<'_, G, T>) {
-        sink.emit(Effect::Stop {
-            group: self.group_id(group),
-            signal,
-        });
+        sink.emit(Effect::Stop { group: self.group_id(group), signal });
         self.mark_stopped(group, signal, sink);
     }
 
@@ -35,9 +32,7 @@ impl<G, T> TaskSet<G, T> {
             return;
         }
         self.mark_continued(group, sink);
-        sink.emit(Effect::Continue {
-            group: self.group_id(group),
-        });
+        sink.emit(Effect::Continue { group: self.group_id(group) });
         if self.config.delivery == Delivery::Simulated {
             self.notify_pending(group, sink);
         }

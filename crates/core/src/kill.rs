@@ -46,16 +46,14 @@ impl<G, T> TaskSet<G, T> {
             0 => self.kill_pgrp(me, own_pgrp, signal, auth, sink), // SIG-21
             -1 => self.kill_all(me, signal, auth, sink),           // SIG-20
             1.. => {
-                let target = Pid::from_raw(pid)
-                    .and_then(|nr| self.task_at(ns, nr))
-                    .ok_or(Errno::ESRCH)?;
+                let target =
+                    Pid::from_raw(pid).and_then(|nr| self.task_at(ns, nr)).ok_or(Errno::ESRCH)?;
                 let info = self.own_info(me, SigCode::USER, auth);
                 self.kill_one(me, target, Scope::Process, signal, info, auth, sink)
             }
             _ => {
-                let pgrp = Pid::from_raw(-pid)
-                    .and_then(|nr| self.pid_at(ns, nr))
-                    .ok_or(Errno::ESRCH)?; // SIG-22
+                let pgrp =
+                    Pid::from_raw(-pid).and_then(|nr| self.pid_at(ns, nr)).ok_or(Errno::ESRCH)?; // SIG-22
                 self.kill_pgrp(me, pgrp, signal, auth, sink)
             }
         }
@@ -117,9 +115,7 @@ impl<G, T> TaskSet<G, T> {
         if is_kernel_record(info.code) && own != pid {
             return Err(Errno::EPERM);
         }
-        let target = Pid::from_raw(pid)
-            .and_then(|nr| self.task_at(ns, nr))
-            .ok_or(Errno::ESRCH)?;
+        let target = Pid::from_raw(pid).and_then(|nr| self.task_at(ns, nr)).ok_or(Errno::ESRCH)?;
         self.kill_one(me, target, Scope::Process, signal, info, auth, sink)
     }
 
@@ -154,18 +150,10 @@ impl<G, T> TaskSet<G, T> {
     /// that number untranslated, or 0 if the caller is invisible there. // SIG-21 SIG-24
     fn own_info(&self, me: TaskIx, code: SigCode, auth: &dyn Authority) -> UserInfo {
         let pid = Pid::raw_or_zero(self.group_nr(self.group_of(me), self.active_ns(me)));
-        UserInfo {
-            code,
-            pid,
-            uid: auth.uid(),
-            value: 0,
-        }
+        UserInfo { code, pid, uid: auth.uid(), value: 0 }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one call, each of another type"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one call, each of another type")]
     fn kill_one(
         &mut self,
         me: TaskIx,
@@ -182,25 +170,8 @@ impl<G, T> TaskSet<G, T> {
         };
         self.check_permission(me, target, signal, auth)?;
         let Some(signal) = signal else { return Ok(()) };
-        let UserInfo {
-            code,
-            pid,
-            uid,
-            value,
-        } = info;
-        self.send(
-            target,
-            scope,
-            SigInfo {
-                signal,
-                code,
-                pid,
-                uid,
-                value,
-            },
-            Source::Task(me),
-            sink,
-        )
+        let UserInfo { code, pid, uid, value } = info;
+        self.send(target, scope, SigInfo { signal, code, pid, uid, value }, Source::Task(me), sink)
     }
 
     /// (kernel: `check_kill_permission`)

@@ -156,10 +156,7 @@ impl<G, T> TaskSet<G, T> {
     ) -> Result<()> {
         let task = self.caller(caller)?;
         let pid = self.pid_ix(target)?;
-        let of = self.pids[pid]
-            .task
-            .filter(|&of| self.tasks[of].is_live())
-            .ok_or(Errno::ESRCH)?;
+        let of = self.pids[pid].task.filter(|&of| self.tasks[of].is_live()).ok_or(Errno::ESRCH)?;
         self.install_ns(task, self.active_ns(of), auth, sink) // SET-05: invisible means no descendant
     }
 
@@ -220,13 +217,7 @@ impl<G, T> TaskSet<G, T> {
             return Err(Errno::ENOSPC); // CRE-18
         }
         // NUM-11: pid_max starts at the limit, whatever the parent's.
-        let ns = Namespace::new(
-            Some(parent),
-            owner,
-            PID_MAX_LIMIT,
-            level + 1,
-            self.next_ns_serial,
-        );
+        let ns = Namespace::new(Some(parent), owner, PID_MAX_LIMIT, level + 1, self.next_ns_serial);
         self.spaces.fill(slot, ns);
         self.next_ns_serial += 1;
         self.spaces[parent].refs += 1;
@@ -273,10 +264,7 @@ impl<G, T> TaskSet<G, T> {
             let id = self.ns_id(ns);
             let gone = self.spaces.remove(ns);
             debug_assert_eq!(gone.allocated, 0);
-            sink.emit(Effect::NamespaceReleased {
-                ns: id,
-                owner: gone.owner,
-            });
+            sink.emit(Effect::NamespaceReleased { ns: id, owner: gone.owner });
             at = gone.parent;
         }
     }
@@ -340,11 +328,7 @@ impl<G, T> TaskSet<G, T> {
     pub fn ns_parent(&self, caller: TaskId, ns: NsId) -> Result<NsId> {
         let viewer = self.active_ns(self.caller(caller)?);
         let parent = self.spaces[self.ns_ix(ns)?].parent.ok_or(Errno::EPERM)?;
-        if self.is_ns_below(parent, viewer) {
-            Ok(self.ns_id(parent))
-        } else {
-            Err(Errno::EPERM)
-        }
+        if self.is_ns_below(parent, viewer) { Ok(self.ns_id(parent)) } else { Err(Errno::EPERM) }
     }
 
     /// Returns how many pid objects have a number in the namespace; what zap waits for. // ZAP-05
@@ -359,10 +343,7 @@ impl<G, T> TaskSet<G, T> {
     pub fn child_reaper(&self, ns: NsId) -> Option<TaskId> {
         let space = &self.spaces[self.ns_ix(ns).ok()?];
         let gone = matches!(space.life, Life::Dead);
-        space
-            .reaper
-            .filter(|_| !gone)
-            .map(|reaper| self.task_id(reaper))
+        space.reaper.filter(|_| !gone).map(|reaper| self.task_id(reaper))
     }
 
     /// Returns the namespace in which a task lives (`/proc/PID/ns/pid`), also a zombie's. // SET-10
@@ -370,8 +351,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the task was released.
     pub fn ns_of(&self, task: TaskId) -> Result<NsId> {
-        self.task_ix(task)
-            .map(|task| self.ns_id(self.active_ns(task)))
+        self.task_ix(task).map(|task| self.ns_id(self.active_ns(task)))
     }
 
     /// Returns the namespace in which a task's next child is made.
@@ -379,9 +359,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the task ended.
     pub fn ns_for_children(&self, task: TaskId) -> Result<NsId> {
-        let ns = self.tasks[self.caller(task)?]
-            .ns_children
-            .ok_or(Errno::ESRCH)?;
+        let ns = self.tasks[self.caller(task)?].ns_children.ok_or(Errno::ESRCH)?;
         Ok(self.ns_id(ns))
     }
 

@@ -39,12 +39,7 @@ impl Numbers {
         while self.pools.len() < level {
             self.pools.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
             let stride = self.pools.len() + 1;
-            self.pools.push(Pool {
-                stride,
-                chunks: Vec::new(),
-                free: NONE,
-                top: 0,
-            });
+            self.pools.push(Pool { stride, chunks: Vec::new(), free: NONE, top: 0 });
         }
         self.pools[level - 1].claim()
     }
@@ -86,9 +81,7 @@ impl Pool {
         }
         if (self.top as usize).is_multiple_of(CHUNK) {
             let mut chunk = Vec::new();
-            chunk
-                .try_reserve_exact(CHUNK * self.stride)
-                .map_err(|_| Errno::ENOMEM)?;
+            chunk.try_reserve_exact(CHUNK * self.stride).map_err(|_| Errno::ENOMEM)?;
             chunk.resize(CHUNK * self.stride, 0);
             self.chunks.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
             self.chunks.push(chunk);

@@ -62,9 +62,7 @@ impl<G, T> TaskSet<G, T> {
         let pid = self.pid_ix(pid)?;
         let task = self.pids[pid].task.ok_or(Errno::ESRCH)?;
         let group = self.group_of(task);
-        let parent = self.groups[group]
-            .parent
-            .map(|parent| self.group_of(parent));
+        let parent = self.groups[group].parent.map(|parent| self.group_of(parent));
         Ok(PidfdInfo {
             pid: self.nr_in(pid, ns).ok_or(Errno::EREMOTE)?,
             tgid: self.group_nr(group, ns).ok_or(Errno::EREMOTE)?,

@@ -58,18 +58,11 @@ fn lowest(bits: u64) -> Option<u32> {
 
 impl MapArena {
     pub(crate) const fn new() -> Self {
-        Self {
-            nodes: Slab::new(),
-            leaves: Slab::new(),
-        }
+        Self { nodes: Slab::new(), leaves: Slab::new() }
     }
 
     fn new_node(&mut self) -> Result<NodeIx> {
-        self.nodes.insert(Node {
-            present: 0,
-            full: 0,
-            children: [0; 64],
-        })
+        self.nodes.insert(Node { present: 0, full: 0, children: [0; 64] })
     }
 }
 
@@ -83,10 +76,7 @@ pub(crate) struct PidMap {
 
 impl PidMap {
     pub(crate) const fn new() -> Self {
-        Self {
-            root: None,
-            cursor: 0,
-        }
+        Self { root: None, cursor: 0 }
     }
 
     /// Returns the last number that the cursor handed out, -1 before the first.
@@ -114,10 +104,7 @@ impl PidMap {
         let start = self.cursor.max(min);
         let number = match self.free_from(arena, start).filter(|&n| n < pid_max) {
             Some(number) => number,
-            None => self
-                .free_from(arena, min)
-                .filter(|&n| n < pid_max)
-                .ok_or(Errno::EAGAIN)?,
+            None => self.free_from(arena, min).filter(|&n| n < pid_max).ok_or(Errno::EAGAIN)?,
         };
         self.set(arena, number, pid)?;
         self.cursor = number + 1;
@@ -281,10 +268,7 @@ fn set_under(
         let below = if existing {
             leaf(below)
         } else {
-            arena.leaves.insert(Leaf {
-                used: 0,
-                pids: [None; 64],
-            })?
+            arena.leaves.insert(Leaf { used: 0, pids: [None; 64] })?
         };
         let entry = &mut arena.leaves[below];
         let bit = digit(number, 0);
@@ -292,11 +276,7 @@ fn set_under(
         entry.pids[bit as usize] = Some(pid);
         (raw(below), entry.used == u64::MAX)
     } else {
-        let child_node = if existing {
-            inner(below)
-        } else {
-            arena.new_node()?
-        };
+        let child_node = if existing { inner(below) } else { arena.new_node()? };
         let full = set_under(arena, child_node, height - 1, number, pid);
         if full.is_err() && !existing {
             arena.nodes.remove(child_node);

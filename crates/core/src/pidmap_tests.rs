@@ -126,9 +126,7 @@ fn lookups_and_next_agree_with_an_ordered_map() {
     let mut model = BTreeMap::new();
     let mut seed = 1u64;
     for step in 0..40_000u32 {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let number = ((seed >> 33) as u32) >> ((seed >> 20) % 10) & (MAX - 1);
         match (model.contains_key(&number), seed >> 60 < 8) {
             (false, _) => {
@@ -139,17 +137,13 @@ fn lookups_and_next_agree_with_an_ordered_map() {
                 map.remove(&mut arena, number);
                 model.remove(&number);
             }
-            (true, false) => assert_eq!(
-                map.insert(&mut arena, number, pid(step)),
-                Err(Errno::EEXIST)
-            ),
+            (true, false) => {
+                assert_eq!(map.insert(&mut arena, number, pid(step)), Err(Errno::EEXIST))
+            }
         }
         let probe = (seed >> 11) as u32 & (MAX - 1);
         assert_eq!(map.get(&arena, number), model.get(&number).copied());
-        assert_eq!(
-            map.next(&arena, probe),
-            model.range(probe..).next().map(|(&n, &p)| (n, p))
-        );
+        assert_eq!(map.next(&arena, probe), model.range(probe..).next().map(|(&n, &p)| (n, p)));
         let free = (number..MAX).find(|n| !model.contains_key(n));
         assert_eq!(map.free_from(&arena, number), free);
     }

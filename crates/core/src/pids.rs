@@ -198,10 +198,7 @@ impl<G, T> TaskSet<G, T> {
         if !auth.capable(space.owner, Capability::CheckpointRestore) {
             return Err(Errno::EPERM); // TID-06
         }
-        space
-            .map
-            .insert(&mut self.maps, number, pid)
-            .map(|()| number)
+        space.map.insert(&mut self.maps, number, pid).map(|()| number)
     }
 
     /// Says whether `ns` may still get a process.
@@ -218,8 +215,7 @@ impl<G, T> TaskSet<G, T> {
             object.nr = number;
         } else {
             let level = usize::from(self.spaces[ns].level);
-            self.numbers
-                .set(usize::from(object.level), object.row, level, number);
+            self.numbers.set(usize::from(object.level), object.row, level, number);
         }
     }
 
@@ -232,10 +228,7 @@ impl<G, T> TaskSet<G, T> {
     pub(crate) fn free_unborn_pid(&mut self, pid: PidIx, sink: Sink<'_, G, T>) {
         let ns = self.pids[pid].ns;
         self.forget_numbers(pid, sink);
-        let poison = self
-            .config
-            .quirks
-            .contains(Quirks::POISON_FAILED_FIRST_FORK);
+        let poison = self.config.quirks.contains(Quirks::POISON_FAILED_FIRST_FORK);
         if poison && self.spaces[ns].reaper.is_none() && self.spaces[ns].allocated == 0 {
             self.spaces[ns].poison();
         }
@@ -323,12 +316,11 @@ impl<G, T> TaskSet<G, T> {
     /// Visits the taken numbers of a namespace from `from` on.
     pub(crate) fn pids_from(&self, ns: NsIx, from: u32) -> impl Iterator<Item = (u32, PidIx)> {
         let next = move |from: u32| self.spaces[ns].map.next(&self.maps, from);
-        core::iter::successors(next(from), move |&(nr, _)| {
-            if nr + 1 < PID_MAX_LIMIT {
-                next(nr + 1)
-            } else {
-                None
-            }
-        })
+        core::iter::successors(
+            next(from),
+            move |&(nr, _)| {
+                if nr + 1 < PID_MAX_LIMIT { next(nr + 1) } else { None }
+            },
+        )
     }
 }

@@ -36,8 +36,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the caller was released.
     pub fn death_signal(&self, caller: TaskId) -> Result<Option<Signal>> {
-        self.task_ix(caller)
-            .map(|task| self.tasks[task].death_signal)
+        self.task_ix(caller).map(|task| self.tasks[task].death_signal)
     }
 
     /// Marks the caller's process as a subreaper, or not (`PR_SET_CHILD_SUBREAPER`). Children do not inherit the mark,
@@ -65,10 +64,6 @@ impl<G, T> TaskSet<G, T> {
     pub fn child_subreaper(&self, caller: TaskId) -> Result<ChildSubreaper> {
         let group = self.group_of(self.task_ix(caller)?);
         let marked = self.groups[group].has(GroupFlags::SUBREAPER);
-        Ok(if marked {
-            ChildSubreaper::Yes
-        } else {
-            ChildSubreaper::No
-        })
+        Ok(if marked { ChildSubreaper::Yes } else { ChildSubreaper::No })
     }
 }

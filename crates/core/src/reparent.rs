@@ -109,12 +109,6 @@ impl<G, T> TaskSet<G, T> {
         viewer: crate::id::NsIx,
     ) -> SigInfo {
         let pid = crate::id::Pid::raw_or_zero(self.group_nr(self.group_of(sender), viewer));
-        SigInfo {
-            signal,
-            code,
-            pid,
-            uid: 0,
-            value: 0,
-        }
+        SigInfo { signal, code, pid, uid: 0, value: 0 }
     }
 }

@@ -14,10 +14,7 @@ pub(crate) struct Links<I> {
 }
 
 impl<I> Links<I> {
-    pub(crate) const UNLINKED: Self = Self {
-        next: None,
-        prev: None,
-    };
+    pub(crate) const UNLINKED: Self = Self { next: None, prev: None };
 }
 
 /// Tells where a node keeps its links of ring `L`.
@@ -33,18 +30,12 @@ pub(crate) fn push_back<I: Index, T: Linked<I, L>, L>(
     node: I,
 ) {
     let Some(first) = *head else {
-        *slab[node].links_mut() = Links {
-            next: Some(node),
-            prev: Some(node),
-        };
+        *slab[node].links_mut() = Links { next: Some(node), prev: Some(node) };
         *head = Some(node);
         return;
     };
     let last = slab[first].links().prev;
-    *slab[node].links_mut() = Links {
-        next: Some(first),
-        prev: last,
-    };
+    *slab[node].links_mut() = Links { next: Some(first), prev: last };
     slab[first].links_mut().prev = Some(node);
     if let Some(last) = last {
         slab[last].links_mut().next = Some(node);

@@ -84,9 +84,7 @@ impl<G, T> TaskSet<G, T> {
         let Source::Task(sender) = source else {
             return (info, true);
         };
-        let from_above = self
-            .nr_in(self.tasks[sender].pid, self.active_ns(target))
-            .is_none();
+        let from_above = self.nr_in(self.tasks[sender].pid, self.active_ns(target)).is_none();
         if from_above {
             info.pid = 0;
         }
@@ -154,11 +152,7 @@ impl<G, T> TaskSet<G, T> {
         }
         if self.config.delivery == Delivery::Host {
             let group_wide = scope == Scope::Process;
-            sink.emit(Effect::Deliver {
-                task: self.task_id(target),
-                group_wide,
-                info,
-            });
+            sink.emit(Effect::Deliver { task: self.task_id(target), group_wide, info });
             return Ok(());
         }
         if self.enqueue(target, scope, info)? {
@@ -192,13 +186,7 @@ impl<G, T> TaskSet<G, T> {
     ) {
         let to = self.groups[parent].leader;
         let pid = Pid::raw_or_zero(self.group_nr(child, self.active_ns(to)));
-        let info = SigInfo {
-            signal,
-            code,
-            pid,
-            uid: 0,
-            value: status as u64,
-        };
+        let info = SigInfo { signal, code, pid, uid: 0, value: status as u64 };
         let source = Source::Task(self.groups[child].leader);
         self.send_or_lose(to, Scope::Process, info, source, sink);
     }
@@ -225,11 +213,7 @@ impl<G, T> TaskSet<G, T> {
         }
         let last = self.queue_end(target, scope);
         let room = self.queue_len(last) < self.config.max_queued as usize;
-        match if room {
-            self.push_queued(last, info)
-        } else {
-            Err(Errno::EAGAIN)
-        } {
+        match if room { self.push_queued(last, info) } else { Err(Errno::EAGAIN) } {
             Ok(record) => self.set_queue_end(target, scope, Some(record)),
             Err(_) if info.signal.is_realtime() && info.code != SigCode::USER => {
                 return Err(Errno::EAGAIN);
@@ -246,10 +230,7 @@ impl<G, T> TaskSet<G, T> {
     /// Finds who takes it, and lets a fatal one be fatal at once (kernel: `complete_signal`).
     fn complete(&mut self, target: TaskIx, scope: Scope, signal: Signal, sink: Sink<'_, G, T>) {
         let group = self.group_of(target);
-        let other = || {
-            self.threads(group)
-                .find(|&thread| self.wants(thread, signal))
-        };
+        let other = || self.threads(group).find(|&thread| self.wants(thread, signal));
         let taker = match scope {
             _ if self.wants(target, signal) => Some(target),
             Scope::Thread => None,
@@ -264,9 +245,7 @@ impl<G, T> TaskSet<G, T> {
         if fatal {
             self.condemn(group, ExitStatus::signaled(signal), sink);
         } else {
-            sink.emit(Effect::SignalPending {
-                task: self.task_id(taker),
-            });
+            sink.emit(Effect::SignalPending { task: self.task_id(taker) });
         }
     }
 
@@ -284,9 +263,7 @@ impl<G, T> TaskSet<G, T> {
         while let Some(thread) = at {
             let task = &self.tasks[thread];
             if task.is_live() && pending.union(task.pending).minus(task.blocked) != SigSet::EMPTY {
-                sink.emit(Effect::SignalPending {
-                    task: self.task_id(thread),
-                });
+                sink.emit(Effect::SignalPending { task: self.task_id(thread) });
             }
             at = self.thread_after(group, thread);
         }
@@ -311,9 +288,7 @@ impl<G, T> TaskSet<G, T> {
     /// Visits the records of a queue, oldest first.
     pub(crate) fn queue_iter(&self, last: Option<QueuedIx>) -> impl Iterator<Item = QueuedIx> {
         let first = last.map(|last| self.queued[last].next);
-        core::iter::successors(first, move |&at| {
-            (Some(at) != last).then(|| self.queued[at].next)
-        })
+        core::iter::successors(first, move |&at| (Some(at) != last).then(|| self.queued[at].next))
     }
 
     /// Returns the record after one that is not the last.

@@ -15,8 +15,7 @@ impl<G, T> TaskSet<G, T> {
     /// `ESRCH` if the caller was released.
     pub fn getpid(&self, caller: TaskId) -> Result<Pid> {
         let me = self.task_ix(caller)?;
-        self.group_nr(self.group_of(me), self.active_ns(me))
-            .ok_or(Errno::ESRCH)
+        self.group_nr(self.group_of(me), self.active_ns(me)).ok_or(Errno::ESRCH)
     }
 
     /// Returns the thread's number in its own namespace (gettid(2)).
@@ -25,8 +24,7 @@ impl<G, T> TaskSet<G, T> {
     /// `ESRCH` if the caller was released.
     pub fn gettid(&self, caller: TaskId) -> Result<Pid> {
         let me = self.task_ix(caller)?;
-        self.nr_in(self.tasks[me].pid, self.active_ns(me))
-            .ok_or(Errno::ESRCH)
+        self.nr_in(self.tasks[me].pid, self.active_ns(me)).ok_or(Errno::ESRCH)
     }
 
     /// Returns the parent's number, `None` if it is outside (getppid(2)). // NUM-02
@@ -59,14 +57,8 @@ impl<G, T> TaskSet<G, T> {
 
     fn caller_and_target(&self, caller: TaskId, pid: i32) -> Result<(TaskIx, GroupIx)> {
         let me = self.task_ix(caller)?;
-        let target = if pid == 0 {
-            Some(me)
-        } else {
-            self.named_task(me, pid)
-        };
-        target
-            .map(|target| (me, self.group_of(target)))
-            .ok_or(Errno::ESRCH)
+        let target = if pid == 0 { Some(me) } else { self.named_task(me, pid) };
+        target.map(|target| (me, self.group_of(target))).ok_or(Errno::ESRCH)
     }
 
     /// Returns the thread of this raw number in the namespace of `me`.
@@ -111,11 +103,7 @@ impl<G, T> TaskSet<G, T> {
         }
         let target = self.setpgid_target(me, pid)?;
         let own = self.group_pid(target);
-        let pgrp = if pgid == 0 {
-            own
-        } else {
-            self.setpgid_group(me, own, pgid)?
-        };
+        let pgrp = if pgid == 0 { own } else { self.setpgid_group(me, own, pgid)? };
         if self.groups[target].pgrp != pgrp {
             self.leave_pgrp(target, sink);
             self.join_pgrp(target, pgrp);
@@ -134,9 +122,7 @@ impl<G, T> TaskSet<G, T> {
         if entry.leader != task {
             return Err(Errno::EINVAL);
         }
-        let is_child = entry
-            .parent
-            .is_some_and(|parent| self.group_of(parent) == own);
+        let is_child = entry.parent.is_some_and(|parent| self.group_of(parent) == own);
         if is_child && entry.session != self.groups[own].session {
             return Err(Errno::EPERM);
         }
@@ -146,11 +132,7 @@ impl<G, T> TaskSet<G, T> {
         if !is_child && target != own {
             return Err(Errno::ESRCH);
         }
-        if entry.has(GroupFlags::SESSION_LEADER) {
-            Err(Errno::EPERM)
-        } else {
-            Ok(target)
-        }
+        if entry.has(GroupFlags::SESSION_LEADER) { Err(Errno::EPERM) } else { Ok(target) }
     }
 
     /// The group must exist in the caller's session, unless it is the one that the process founds.

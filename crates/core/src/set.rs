@@ -156,17 +156,13 @@ impl<G, T> TaskSet<G, T> {
             return Err(Errno::EBUSY);
         }
         let group_ix = self.groups.claim()?;
-        let task_ix = self
-            .tasks
-            .claim()
-            .inspect_err(|_| self.groups.unclaim(group_ix))?;
+        let task_ix = self.tasks.claim().inspect_err(|_| self.groups.unclaim(group_ix))?;
         let pid = self.alloc_pid(self.root, &[], &Root).inspect_err(|_| {
             self.tasks.unclaim(task_ix);
             self.groups.unclaim(group_ix);
         })?;
         self.spaces[self.root].refs += 1;
-        self.tasks
-            .fill(task_ix, Task::new(group_ix, pid, self.root, task));
+        self.tasks.fill(task_ix, Task::new(group_ix, pid, self.root, task));
         self.attach_tid(pid, task_ix);
         let mut init = Group::new(task_ix, None, self.swapper, self.swapper, group);
         init.flags |= GroupFlags::UNKILLABLE;
@@ -211,42 +207,28 @@ impl<G, T> TaskSet<G, T> {
 
     /// Returns the slot of a task that was not released; `ESRCH` otherwise.
     pub(crate) fn task_ix(&self, id: TaskId) -> Result<TaskIx> {
-        self.tasks
-            .get(id.ix(), id.generation())
-            .map(|_| id.ix())
-            .ok_or(Errno::ESRCH)
+        self.tasks.get(id.ix(), id.generation()).map(|_| id.ix()).ok_or(Errno::ESRCH)
     }
 
     /// Returns the slot of a task that can make system calls; `ESRCH` otherwise.
     pub(crate) fn caller(&self, id: TaskId) -> Result<TaskIx> {
-        self.task_ix(id).and_then(|ix| {
-            if self.tasks[ix].is_live() {
-                Ok(ix)
-            } else {
-                Err(Errno::ESRCH)
-            }
-        })
+        self.task_ix(id).and_then(
+            |ix| {
+                if self.tasks[ix].is_live() { Ok(ix) } else { Err(Errno::ESRCH) }
+            },
+        )
     }
 
     pub(crate) fn group_ix(&self, id: GroupId) -> Result<GroupIx> {
-        self.groups
-            .get(id.ix(), id.generation())
-            .map(|_| id.ix())
-            .ok_or(Errno::ESRCH)
+        self.groups.get(id.ix(), id.generation()).map(|_| id.ix()).ok_or(Errno::ESRCH)
     }
 
     pub(crate) fn pid_ix(&self, id: PidId) -> Result<PidIx> {
-        self.pids
-            .get(id.ix(), id.generation())
-            .map(|_| id.ix())
-            .ok_or(Errno::ESRCH)
+        self.pids.get(id.ix(), id.generation()).map(|_| id.ix()).ok_or(Errno::ESRCH)
     }
 
     pub(crate) fn ns_ix(&self, id: NsId) -> Result<NsIx> {
-        self.spaces
-            .get(id.ix(), id.generation())
-            .map(|_| id.ix())
-            .ok_or(Errno::ESRCH)
+        self.spaces.get(id.ix(), id.generation()).map(|_| id.ix()).ok_or(Errno::ESRCH)
     }
 
     /// Returns the namespace in which a task lives: that of its pid object, fixed at birth.
@@ -279,7 +261,6 @@ impl<G, T> TaskSet<G, T> {
         if self.groups[group].live == 0 {
             return None;
         }
-        self.threads(group)
-            .find(|&thread| self.tasks[thread].is_live())
+        self.threads(group).find(|&thread| self.tasks[thread].is_live())
     }
 }

@@ -172,9 +172,7 @@ impl SigSet {
 
 impl fmt::Debug for SigSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signals = (1..=64)
-            .filter_map(Signal::from_raw)
-            .filter(|&s| self.has(s));
+        let signals = (1..=64).filter_map(Signal::from_raw).filter(|&s| self.has(s));
         f.debug_set().entries(signals).finish()
     }
 }
@@ -215,13 +213,7 @@ pub struct SigInfo {
 impl SigInfo {
     /// A signal that the kernel makes (kernel: `SEND_SIG_PRIV`).
     pub fn kernel(signal: Signal) -> SigInfo {
-        SigInfo {
-            signal,
-            code: SigCode::KERNEL,
-            pid: 0,
-            uid: 0,
-            value: 0,
-        }
+        SigInfo { signal, code: SigCode::KERNEL, pid: 0, uid: 0, value: 0 }
     }
 }
 
@@ -295,11 +287,7 @@ impl ExitStatus {
 
     /// Returns the signal if one ended it.
     pub fn signal(self) -> Option<Signal> {
-        if self.0 & 0xff == 0x7f {
-            None
-        } else {
-            Signal::from_raw(self.0 as i32 & 0x7f)
-        }
+        if self.0 & 0xff == 0x7f { None } else { Signal::from_raw(self.0 as i32 & 0x7f) }
     }
 
     /// Returns `si_code` and `si_status` of the SIGCHLD and waitid(2) that report it as an end.

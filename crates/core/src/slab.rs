@@ -42,23 +42,13 @@ enum Entry<I, T> {
 
 impl<I: Clone, T: Clone> Clone for Slot<I, T> {
     fn clone(&self) -> Self {
-        Self {
-            generation: self.generation,
-            entry: self.entry.clone(),
-        }
+        Self { generation: self.generation, entry: self.entry.clone() }
     }
 }
 
 impl<I: Index, T> Slab<I, T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            chunks: Vec::new(),
-            free: None,
-            top: 0,
-            live: 0,
-            denied: false,
-            index: PhantomData,
-        }
+        Self { chunks: Vec::new(), free: None, top: 0, live: 0, denied: false, index: PhantomData }
     }
 
     /// Takes a slot without filling it.
@@ -90,14 +80,9 @@ impl<I: Index, T> Slab<I, T> {
             self.chunks.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
             self.chunks.push(chunk);
         }
-        let chunk = self
-            .chunks
-            .last_mut()
-            .expect("a chunk was pushed when the first slot was taken");
-        chunk.push(Slot {
-            generation: 0,
-            entry: Entry::Claimed,
-        });
+        let chunk =
+            self.chunks.last_mut().expect("a chunk was pushed when the first slot was taken");
+        chunk.push(Slot { generation: 0, entry: Entry::Claimed });
         self.top += 1;
         Ok(I::from_slot(self.top - 1))
     }
@@ -172,12 +157,10 @@ impl<I: Index, T> Slab<I, T> {
 
     /// Visits live entries in slot order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (I, &T)> {
-        (0..self.top)
-            .map(I::from_slot)
-            .filter_map(|ix| match &self.slot(ix).entry {
-                Entry::Live(value) => Some((ix, value)),
-                _ => None,
-            })
+        (0..self.top).map(I::from_slot).filter_map(|ix| match &self.slot(ix).entry {
+            Entry::Live(value) => Some((ix, value)),
+            _ => None,
+        })
     }
 
     /// Makes every further claim fail, or succeed again.

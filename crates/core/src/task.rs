@@ -65,12 +65,7 @@ impl<T> Task<T> {
 
     /// Changes the state; refuses to go back.
     pub(crate) fn advance(&mut self, to: TaskState) {
-        debug_assert!(
-            self.state < to,
-            "a task never comes back: {:?} to {:?}",
-            self.state,
-            to
-        );
+        debug_assert!(self.state < to, "a task never comes back: {:?} to {:?}", self.state, to);
         self.state = to;
     }
 }

@@ -57,12 +57,8 @@ impl<G, T> TaskSet<G, T> {
         {
             return Err(Errno::EPERM);
         }
-        let pair = Trace {
-            tracer,
-            tracee,
-            kill: then == OnTracerExit::Kill,
-            links: Links::UNLINKED,
-        };
+        let pair =
+            Trace { tracer, tracee, kill: then == OnTracerExit::Kill, links: Links::UNLINKED };
         let pair = self.traces.insert(pair)?;
         ring::push_back::<_, _, Tracees>(&mut self.traces, &mut self.tasks[tracer].tracees, pair);
         self.tasks[tracee].trace = Some(pair);
@@ -149,9 +145,7 @@ impl<G, T> TaskSet<G, T> {
         if !self.has_ended(group) {
             return;
         }
-        let parent = self.groups[group]
-            .parent
-            .map(|parent| self.group_of(parent));
+        let parent = self.groups[group].parent.map(|parent| self.group_of(parent));
         let own_child = parent == Some(self.group_of(tracer));
         let nobody_wants_it = if own_child {
             self.groups[self.group_of(tracer)].ignored.has(Signal::CHLD)

@@ -9,8 +9,7 @@ use crate::task::{GroupFlags, TaskFlags, TaskState};
 impl<G, T> TaskSet<G, T> {
     /// Returns the task that has this thread id in `ns`, a zombie too (kernel: `find_task_by_pid_ns`). // NUM-12
     pub fn find_task(&self, ns: NsId, nr: Pid) -> Option<TaskId> {
-        self.task_at(self.ns_ix(ns).ok()?, nr)
-            .map(|task| self.task_id(task))
+        self.task_at(self.ns_ix(ns).ok()?, nr).map(|task| self.task_id(task))
     }
 
     /// Returns the process that has this process id in `ns`.
@@ -21,8 +20,7 @@ impl<G, T> TaskSet<G, T> {
 
     /// Returns the pid object that has this number in `ns`, in whatever role. // NUM-13
     pub fn find_pid(&self, ns: NsId, nr: Pid) -> Option<PidId> {
-        self.pid_at(self.ns_ix(ns).ok()?, nr)
-            .map(|pid| self.pid_id(pid))
+        self.pid_at(self.ns_ix(ns).ok()?, nr).map(|pid| self.pid_id(pid))
     }
 
     /// Returns the first taken number of `ns` at or above `from`, and its pid object.
@@ -42,10 +40,7 @@ impl<G, T> TaskSet<G, T> {
         let spaces = ix.map(|ix| self.ancestors(self.pids[ix].ns));
         spaces.into_iter().flatten().filter_map(move |ns| {
             let nr = self.nr_in(ix?, ns)?;
-            Some(Upid {
-                ns: self.ns_id(ns),
-                nr,
-            })
+            Some(Upid { ns: self.ns_id(ns), nr })
         })
     }
 
@@ -65,14 +60,11 @@ impl<G, T> TaskSet<G, T> {
     /// As `translate`.
     pub fn translate_tgid(&self, from: NsId, nr: i32, to: NsId) -> Result<Pid> {
         let task = self.translated_task(from, nr)?;
-        self.number(self.tgid(self.group(task)?)?, to)
-            .ok_or(Errno::ESRCH)
+        self.number(self.tgid(self.group(task)?)?, to).ok_or(Errno::ESRCH)
     }
 
     fn translated_task(&self, from: NsId, nr: i32) -> Result<TaskId> {
-        Pid::from_raw(nr)
-            .and_then(|nr| self.find_task(from, nr))
-            .ok_or(Errno::ESRCH)
+        Pid::from_raw(nr).and_then(|nr| self.find_task(from, nr)).ok_or(Errno::ESRCH)
     }
 
     /// Returns the pid object that is the thread id of a task.
@@ -80,8 +72,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the task was released; so do the following.
     pub fn tid(&self, task: TaskId) -> Result<PidId> {
-        self.task_ix(task)
-            .map(|task| self.pid_id(self.tasks[task].pid))
+        self.task_ix(task).map(|task| self.pid_id(self.tasks[task].pid))
     }
 
     /// Returns the pid object that is the process id of a group.
@@ -89,8 +80,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the group was released.
     pub fn tgid(&self, group: GroupId) -> Result<PidId> {
-        self.group_ix(group)
-            .map(|group| self.pid_id(self.group_pid(group)))
+        self.group_ix(group).map(|group| self.pid_id(self.group_pid(group)))
     }
 
     /// Returns the process group of a process.
@@ -98,8 +88,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the group was released.
     pub fn pgrp(&self, group: GroupId) -> Result<PidId> {
-        self.group_ix(group)
-            .map(|group| self.pid_id(self.groups[group].pgrp))
+        self.group_ix(group).map(|group| self.pid_id(self.groups[group].pgrp))
     }
 
     /// Returns the session of a process.
@@ -107,8 +96,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the group was released.
     pub fn session(&self, group: GroupId) -> Result<PidId> {
-        self.group_ix(group)
-            .map(|group| self.pid_id(self.groups[group].session))
+        self.group_ix(group).map(|group| self.pid_id(self.groups[group].session))
     }
 
     /// Returns the thread group of a task.
@@ -116,8 +104,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the task was released.
     pub fn group(&self, task: TaskId) -> Result<GroupId> {
-        self.task_ix(task)
-            .map(|task| self.group_id(self.group_of(task)))
+        self.task_ix(task).map(|task| self.group_id(self.group_of(task)))
     }
 
     /// Returns the leader of a thread group.
@@ -125,8 +112,7 @@ impl<G, T> TaskSet<G, T> {
     /// # Errors
     /// `ESRCH` if the group was released.
     pub fn leader(&self, group: GroupId) -> Result<TaskId> {
-        self.group_ix(group)
-            .map(|group| self.task_id(self.groups[group].leader))
+        self.group_ix(group).map(|group| self.task_id(self.groups[group].leader))
     }
 
     /// Returns the task that is the parent of a task's process: the thread that forked it, or who adopted it.
@@ -141,26 +127,19 @@ impl<G, T> TaskSet<G, T> {
     /// Visits the threads of a group, zombies too.
     pub fn group_threads(&self, group: GroupId) -> impl Iterator<Item = TaskId> {
         let group = self.group_ix(group).ok();
-        group
-            .into_iter()
-            .flat_map(|group| self.threads(group))
-            .map(|task| self.task_id(task))
+        group.into_iter().flat_map(|group| self.threads(group)).map(|task| self.task_id(task))
     }
 
     /// Visits the processes that a task is the parent of.
     pub fn child_groups(&self, task: TaskId) -> impl Iterator<Item = GroupId> {
         let task = self.task_ix(task).ok();
-        task.into_iter()
-            .flat_map(|task| self.children(task))
-            .map(|group| self.group_id(group))
+        task.into_iter().flat_map(|task| self.children(task)).map(|group| self.group_id(group))
     }
 
     /// Visits the members of a process group.
     pub fn pgrp_groups(&self, pgrp: PidId) -> impl Iterator<Item = GroupId> {
         let pgrp = self.pid_ix(pgrp).ok();
-        pgrp.into_iter()
-            .flat_map(|pgrp| self.pgrp_members(pgrp))
-            .map(|group| self.group_id(group))
+        pgrp.into_iter().flat_map(|pgrp| self.pgrp_members(pgrp)).map(|group| self.group_id(group))
     }
 
     /// Visits every task in no particular order that lasts.
@@ -183,8 +162,7 @@ impl<G, T> TaskSet<G, T> {
 
     /// Says whether a task is being killed and only has to notice.
     pub fn is_killed(&self, task: TaskId) -> bool {
-        self.task_ix(task)
-            .is_ok_and(|task| self.tasks[task].flags.contains(TaskFlags::KILLED))
+        self.task_ix(task).is_ok_and(|task| self.tasks[task].flags.contains(TaskFlags::KILLED))
     }
 
     /// Returns by which signal a process is stopped.
@@ -214,9 +192,7 @@ impl<G, T> TaskSet<G, T> {
 
     /// Returns the payload of a task; `None` once it is released.
     pub fn task_payload(&self, task: TaskId) -> Option<&T> {
-        self.task_ix(task)
-            .ok()
-            .map(|task| &self.tasks[task].payload)
+        self.task_ix(task).ok().map(|task| &self.tasks[task].payload)
     }
 
     /// Returns the payload of a task, to change it.
@@ -227,9 +203,7 @@ impl<G, T> TaskSet<G, T> {
 
     /// Returns the payload of a thread group; `None` once it is released.
     pub fn group_payload(&self, group: GroupId) -> Option<&G> {
-        self.group_ix(group)
-            .ok()
-            .map(|group| &self.groups[group].payload)
+        self.group_ix(group).ok().map(|group| &self.groups[group].payload)
     }
 
     /// Returns the payload of a thread group, to change it.

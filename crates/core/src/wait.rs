@@ -133,17 +133,11 @@ impl<G, T> TaskSet<G, T> {
         };
         while let Some(waiter) = thread {
             if let Some((task, role, event)) = self.look(waiter, selected, options, &mut anybody) {
-                return Ok(WaitOutcome::Ready(
-                    self.report(me, task, role, event, options, sink),
-                ));
+                return Ok(WaitOutcome::Ready(self.report(me, task, role, event, options, sink)));
             }
             let group = self.group_of(me);
             let more = !options.contains(WaitOptions::NOTHREAD);
-            thread = if more {
-                self.thread_after(group, waiter)
-            } else {
-                None
-            };
+            thread = if more { self.thread_after(group, waiter) } else { None };
         }
         self.nothing_now(me, options, anybody)
     }
@@ -169,19 +163,14 @@ impl<G, T> TaskSet<G, T> {
         let ns = self.active_ns(me);
         match target {
             WaitTarget::Any => Ok(Selected::Any),
-            WaitTarget::Process(nr) => self
-                .pid_at(ns, nr)
-                .map(Selected::Process)
-                .ok_or(Errno::ECHILD),
-            WaitTarget::Group(nr) => self
-                .pid_at(ns, nr)
-                .map(Selected::Group)
-                .ok_or(Errno::ECHILD),
+            WaitTarget::Process(nr) => {
+                self.pid_at(ns, nr).map(Selected::Process).ok_or(Errno::ECHILD)
+            }
+            WaitTarget::Group(nr) => self.pid_at(ns, nr).map(Selected::Group).ok_or(Errno::ECHILD),
             WaitTarget::OwnGroup => Ok(Selected::Group(self.groups[self.group_of(me)].pgrp)),
-            WaitTarget::Pidfd(pid) => self
-                .pid_ix(pid)
-                .map(Selected::Process)
-                .map_err(|_| Errno::ECHILD),
+            WaitTarget::Pidfd(pid) => {
+                self.pid_ix(pid).map(Selected::Process).map_err(|_| Errno::ECHILD)
+            }
         }
     }
 
@@ -249,8 +238,7 @@ impl<G, T> TaskSet<G, T> {
             {
                 return None;
             }
-            self.consider_child(child, options, anybody)
-                .map(|event| (child, event))
+            self.consider_child(child, options, anybody).map(|event| (child, event))
         })
     }
 
@@ -266,8 +254,7 @@ impl<G, T> TaskSet<G, T> {
         if self.groups[child].parent != Some(waiter) {
             return None;
         }
-        self.consider_child(child, options, anybody)
-            .map(|event| (child, event))
+        self.consider_child(child, options, anybody).map(|event| (child, event))
     }
 
     fn consider_child(
@@ -295,11 +282,7 @@ impl<G, T> TaskSet<G, T> {
         }
         if self.is_reapable(child) {
             let wanted = options.contains(WaitOptions::EXITED);
-            return if wanted {
-                Considered::Report(Event::Ended)
-            } else {
-                Considered::NotEligible
-            };
+            return if wanted { Considered::Report(Event::Ended) } else { Considered::NotEligible };
         }
         if let Some(signal) = entry.stopped
             && entry.has(GroupFlags::STOP_REPORT)
@@ -358,22 +341,13 @@ impl<G, T> TaskSet<G, T> {
                 let status = self.end_status(task);
                 (status, status.as_child_info())
             }
-            Event::Stopped(signal) => (
-                ExitStatus::stopped(signal),
-                (SigCode::STOPPED, signal.raw()),
-            ),
-            Event::Continued => (
-                ExitStatus::CONTINUED,
-                (SigCode::CONTINUED, Signal::CONT.raw()),
-            ),
+            Event::Stopped(signal) => {
+                (ExitStatus::stopped(signal), (SigCode::STOPPED, signal.raw()))
+            }
+            Event::Continued => (ExitStatus::CONTINUED, (SigCode::CONTINUED, Signal::CONT.raw())),
         };
         let pid = self.nr_in(self.tasks[task].pid, self.active_ns(me));
-        let report = WaitReport {
-            pid,
-            group: self.group_id(group),
-            status,
-            info,
-        };
+        let report = WaitReport { pid, group: self.group_id(group), status, info };
         if !options.contains(WaitOptions::NOWAIT) {
             self.consume(task, role, event, sink);
         }
@@ -382,11 +356,7 @@ impl<G, T> TaskSet<G, T> {
 
     fn end_status(&self, task: TaskIx) -> ExitStatus {
         let entry = &self.groups[self.group_of(task)];
-        if entry.has(GroupFlags::ENDING) {
-            entry.status
-        } else {
-            self.tasks[task].status
-        }
+        if entry.has(GroupFlags::ENDING) { entry.status } else { self.tasks[task].status }
     }
 
     /// Makes sure it is not reported again.

@@ -72,10 +72,7 @@ impl<G, T> TaskSet<G, T> {
 
     fn zap_enter(&mut self, ns: NsIx, step: ZapStep, sink: Sink<'_, G, T>) {
         self.spaces[ns].life = Life::Zapping(step);
-        sink.emit(Effect::Zap {
-            ns: self.ns_id(ns),
-            step,
-        });
+        sink.emit(Effect::Zap { ns: self.ns_id(ns), step });
     }
 
     /// One kernel-made, forced SIGKILL for each task, in number order, so that nested inits die too. // ZAP-02 ZAP-09
@@ -157,10 +154,7 @@ impl<G, T> TaskSet<G, T> {
         if self.spaces[ns].life != Life::Zapping(ZapStep::ReapOwn) {
             return;
         }
-        let Some(task) = self.spaces[ns]
-            .reaper
-            .filter(|&task| self.group_of(task) == group)
-        else {
+        let Some(task) = self.spaces[ns].reaper.filter(|&task| self.group_of(task) == group) else {
             return;
         };
         if self.tasks[task].children.is_none() || self.tasks[task].counts.ended > 0 {
@@ -185,9 +179,7 @@ impl<G, T> TaskSet<G, T> {
         let entry = &mut self.tasks[task];
         if entry.state == TaskState::Exiting && !entry.flags.contains(TaskFlags::ZAP_WOKEN) {
             entry.flags |= TaskFlags::ZAP_WOKEN;
-            sink.emit(Effect::ZapReady {
-                task: self.task_id(task),
-            });
+            sink.emit(Effect::ZapReady { task: self.task_id(task) });
         }
     }
 }

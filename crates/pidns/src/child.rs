@@ -8,7 +8,7 @@ use pidns_sys::poll;
 use pidns_sys::signal::Signal;
 
 use crate::engine::{Engine, Event, Job};
-use crate::namespace::PidNamespace;
+use crate::namespace::{PidNamespace, Process};
 use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
 
@@ -27,6 +27,10 @@ pub struct Child {
     since: Instant,
     report: Report,
 }
+
+/// How often, and how far apart, leftovers are looked at until two looks agree.
+const SETTLE_LOOKS: u32 = 10;
+const SETTLE_PAUSE: Duration = Duration::from_millis(5);
 
 /// How far a job has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,11 +251,33 @@ impl Child {
     fn release(&mut self) -> io::Result<()> {
         if self.hold {
             // Whether or not there is something to see, nothing may survive.
-            self.report.leaks = self.namespace().and_then(|namespace| namespace.processes()).ok();
+            self.report.leaks = self.leftovers().ok();
             self.job.release()?;
         }
         self.state = State::Closing;
         Ok(())
+    }
+
+    /// Who is still there. What is just ending, or on its way to another program, gets a moment to arrive: two looks
+    /// have to agree, or the last one counts.
+    fn leftovers(&self) -> io::Result<Vec<Process>> {
+        let namespace = self.namespace()?;
+        let mut before = namespace.processes()?;
+        for _ in 0..SETTLE_LOOKS {
+            if before.is_empty() {
+                break;
+            }
+            // Number 1 waits for us, so this is a pause that its death cuts short.
+            poll::readable([self.pidfd()], Some(SETTLE_PAUSE))?;
+            let now = namespace.processes()?;
+            let settled =
+                now.iter().map(Process::identity).eq(before.iter().map(Process::identity));
+            before = now;
+            if settled {
+                break;
+            }
+        }
+        Ok(before)
     }
 
     fn reap(&mut self) -> io::Result<ExitStatus> {

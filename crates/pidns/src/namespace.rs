@@ -36,6 +36,13 @@ pub struct Process {
     pub age: Duration,
 }
 
+impl Process {
+    /// What stays the same as long as the process runs the same program.
+    pub(crate) fn identity(&self) -> (u32, &[OsString]) {
+        (self.pid, &self.command)
+    }
+}
+
 #[cfg(feature = "serde")]
 fn lossy_words<S: serde::Serializer>(words: &[OsString], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(words.iter().map(|word| word.to_string_lossy()))

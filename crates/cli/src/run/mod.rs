@@ -81,8 +81,9 @@ fn supervise_to_end(
             text::human(report.times.launch)
         ));
     }
-    let ended = signals.supervise(&mut child).and_then(|()| child.wait());
-    let status = ended.map_err(|error| Failure::new("cannot wait for the command", error))?;
+    let status = signals
+        .supervise(&mut child)
+        .map_err(|error| Failure::new("cannot wait for the command", error))?;
     if run.verbose > 0 {
         let times = child.report().times;
         let (run, zap) = (text::human(times.run), text::human(times.zap));
@@ -140,7 +141,7 @@ fn not_started(run: &Run, error: SpawnError) -> Failure {
             let code = if errno == not_found { exit::NOT_FOUND } else { exit::CANNOT_EXECUTE };
             let why = std::io::Error::from_raw_os_error(errno);
             Failure::new(text::quoted(&run.command[0]), text::without_number(&why))
-                .with_hint(error.hint())
+                .with_hint(error.hint().or_else(|| interpreter_hint(run, errno)))
                 .with_code(code)
         }
         (Stage::Arguments, errno) if errno == pidns_sys::Errno::NOTSUP.raw_os_error() => {
@@ -151,4 +152,13 @@ fn not_started(run: &Run, error: SpawnError) -> Failure {
         }
         _ => Failure::of(error).with_hint(error.hint()),
     }
+}
+
+/// "No such file" about a file that is there is confusing.
+fn interpreter_hint(run: &Run, errno: i32) -> Option<&'static str> {
+    let missing = errno == pidns_sys::Errno::NOENT.raw_os_error()
+        && std::path::Path::new(&run.command[0]).exists();
+    missing.then_some(
+        "the file is there, but what it names in its #! line, or its dynamic loader, is not",
+    )
 }

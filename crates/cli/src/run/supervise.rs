@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use pidns::{Change, Child, Signal, SignalSet};
+use pidns::{Change, Child, ExitStatus, Signal, SignalSet};
 use pidns_sys::signal::{self, Taken};
 use pidns_sys::{poll, tty};
 
@@ -22,6 +22,9 @@ pub(super) struct Signals {
 
 /// Faults are ours if they come; SIGKILL and SIGSTOP cannot be taken.
 const NOT_TAKEN: [i32; 6] = [4, 5, 7, 8, 11, 31];
+
+/// Signals that ask for an end.
+const ENDS: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
 
 impl Signals {
     /// Blocks all signals but faults, and takes them from now on.
@@ -39,18 +42,32 @@ impl Signals {
         self.before
     }
 
-    /// Passes on what comes, until the command has ended.
-    pub(super) fn supervise(&self, child: &mut Child) -> io::Result<()> {
+    /// Passes on what comes until the command has ended, and waits until all others are gone.
+    pub(super) fn supervise(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        self.until_end(child)?;
+        if let Some(terminal) = &self.terminal {
+            terminal.take_back();
+        }
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            poll::readable([self.taken.as_fd(), child.pidfd()], None)?;
+            while let Some(taken) = signal::take(&self.taken)? {
+                // The command cannot take it any more: whoever wants an end does not want to wait for the grace.
+                if ENDS.contains(&taken.signal) {
+                    child.kill()?;
+                }
+            }
+        }
+    }
+
+    fn until_end(&self, child: &mut Child) -> io::Result<()> {
         loop {
             while let Some(change) = child.next_change()? {
                 match change {
                     Change::Stopped(signal) => self.stop(signal)?,
-                    Change::Ended => {
-                        if let Some(terminal) = &self.terminal {
-                            terminal.take_back();
-                        }
-                        return Ok(());
-                    }
+                    Change::Ended => return Ok(()),
                     _ => {}
                 }
             }

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
+use core::{ptr, slice};
 
 use super::strings::{Command, Strings};
 use super::sys::{self, Errno};
@@ -30,9 +31,14 @@ pub(crate) fn exec(command: Command, environment: Strings) -> Errno {
     search(name.to_bytes(), command, environment)
 }
 
-/// What a shell exits with when a command cannot be executed: 127 if it is not there, 126 if it is of no use.
+/// What a shell exits with when there is no such command.
+pub(crate) const NOT_FOUND: i32 = 127;
+/// What a shell exits with when a command is there but cannot be executed.
+pub(crate) const NOT_EXECUTABLE: i32 = 126;
+
+/// What a shell would exit with when it cannot execute a command.
 pub(crate) fn exit_code(errno: Errno) -> i32 {
-    if errno == Errno::ENOENT { 127 } else { 126 }
+    if errno == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE }
 }
 
 /// Tries one directory of PATH after the other. As in execvp(3), a file that may not be executed is passed over, but
@@ -55,16 +61,17 @@ fn search(name: &[u8], command: Command, environment: Strings) -> Errno {
 /// `directory/name` as a string in `buffer`, `None` if that is too long. No directory means the current one.
 fn join<'a>(buffer: &'a mut PathBuffer, directory: &[u8], name: &[u8]) -> Option<&'a CStr> {
     let slash: &[u8] = if directory.is_empty() { b"" } else { b"/" };
-    let parts = [directory, slash, name, b"\0"];
-    let length = parts.iter().map(|part| part.len()).sum();
-    let mut slots = buffer.get_mut(..length)?.iter_mut();
-    for byte in parts.into_iter().flatten() {
-        slots.next()?.write(*byte);
+    let mut length = 0;
+    for part in [directory, slash, name, b"\0"] {
+        let room = buffer.get_mut(length..)?.get_mut(..part.len())?;
+        // SAFETY: `room` is as long as `part`, and elsewhere.
+        unsafe { ptr::copy_nonoverlapping(part.as_ptr(), room.as_mut_ptr().cast(), part.len()) };
+        length += part.len();
     }
     // SAFETY: the first `length` bytes have just been written; the last of them is the only zero, since the parts are
     // pieces of C strings.
     unsafe {
-        let bytes = core::slice::from_raw_parts(buffer.as_ptr().cast(), length);
+        let bytes = slice::from_raw_parts(buffer.as_ptr().cast(), length);
         Some(CStr::from_bytes_with_nul_unchecked(bytes))
     }
 }

@@ -7,6 +7,8 @@
 //! Signals need no care: the kernel keeps from number 1 whatever it has no handler for. Only SIGCHLD is blocked, to be
 //! polled for.
 
+use super::exec;
+use super::message;
 use super::report::{self, Gone};
 use super::request::{self, Asked};
 use super::spawn::{self, Failure, Launch, Place};
@@ -14,7 +16,6 @@ use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
 use super::term::{Order, Term};
-use super::{exec, message};
 use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
 
 const SIGCHLD_ONLY: SignalSet = SignalSet::of(&[sys::SIGCHLD]);
@@ -26,7 +27,7 @@ const EVERYBODY: i32 = -1;
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
     if sys::pid() != 1 {
         // Elsewhere, what is meant for the namespace would hit the whole machine.
-        message::fatal(&[b"not number 1 of a PID namespace"]);
+        message::say(&[message::Part::Text(b"not number 1 of a PID namespace")]);
         sys::exit(FAILED)
     }
     match start(config, command, environment) {

@@ -2,10 +2,12 @@
 //!
 //! No allocation, no lock, no panic: everything lives on the stack that the kernel gave, and what can fail is told by
 //! a value. [`args`] says which of the two programs in one this is to be: [`entrypoint`] or, with a supervisor,
-//! [`supervised`].
+//! [`supervise`].
 
 use core::ffi::c_char;
 
+mod args;
+mod entrypoint;
 mod exec;
 mod guard;
 mod init;
@@ -14,6 +16,7 @@ mod mem;
 mod message;
 mod report;
 mod request;
+mod signals;
 mod spawn;
 mod strings;
 mod supervise;
@@ -40,12 +43,12 @@ pub(crate) unsafe fn run(stack: *mut usize) -> ! {
     {
         supervise::run(arguments, environment)
     }
-    sys::exit(1)
+    entrypoint::run(arguments, environment)
 }
 
 /// What there is to say if the program had a way to panic.
 #[cfg(not(any(test, clippy)))]
 pub(crate) fn panicked() -> ! {
-    message::fatal(&[b"panicked"]);
+    message::say(&[message::Part::Text(b"panicked")]);
     sys::exit(supervise::FAILED)
 }

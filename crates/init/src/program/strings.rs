@@ -42,9 +42,9 @@ impl Strings {
 
     /// The program to run and its arguments: these strings from the one at `index` on, if there is one.
     pub(crate) fn command(self, index: usize) -> Option<Command> {
+        let within = 0 < index && index < self.length;
         // SAFETY: within the array.
-        (0 < index && index < self.length)
-            .then(|| Command { argv: unsafe { self.first.add(index) } })
+        within.then(|| unsafe { Command { argv: self.first.add(index) } })
     }
 
     /// The value of the variable `name` of this environment.

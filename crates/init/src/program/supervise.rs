@@ -1,9 +1,10 @@
 //! Begins the work for a supervisor: learns which [`Role`] it has in mind.
 
+use super::message;
 use super::report::Gone;
 use super::strings::Strings;
 use super::sys::{self, Errno, PollFd};
-use super::{guard, init, message};
+use super::{guard, init};
 use crate::protocol::{CONTROL_FD, Config, MAGIC, Role, WATCH_FD};
 
 /// Ends in place of a command that never was: pidns itself has failed.
@@ -15,9 +16,9 @@ pub(crate) fn run(arguments: Strings, environment: Strings) -> ! {
         Ok(config) => config,
         Err(Problem::Gone) => sys::exit(FAILED),
         Err(Problem::Unsupervised) => {
-            message::fatal(&[
+            message::say(&[message::Part::Text(
                 b"--supervised is for pidns itself: there is no supervisor on descriptor 3",
-            ]);
+            )]);
             sys::exit(FAILED)
         }
     };

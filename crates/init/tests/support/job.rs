@@ -16,22 +16,22 @@ use pidns_init::protocol::{
 use super::{image, pidfd, wait_readable};
 
 /// What is to be started, and how.
-pub struct Setup {
-    pub config: Config,
-    pub command: Vec<CString>,
-    pub environment: Vec<CString>,
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) command: Vec<CString>,
+    pub(crate) environment: Vec<CString>,
     /// Descriptors 0, 1 and 2, /dev/null where there is none.
-    pub stdio: [Option<OwnedFd>; 3],
+    pub(crate) stdio: [Option<OwnedFd>; 3],
     /// The supervisor has gone before the image starts.
-    pub supervisor_dead: bool,
+    pub(crate) supervisor_dead: bool,
     /// How SIGCHLD is taken when the image starts.
-    pub ignore_sigchld: bool,
+    pub(crate) ignore_sigchld: bool,
     /// Sends no [`Config`].
-    pub silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// A command to be run by number 1 of a new namespace.
-pub fn command<S: AsRef<OsStr>>(command: &[S]) -> Setup {
+pub(crate) fn command<S: AsRef<OsStr>>(command: &[S]) -> Setup {
     let c_string = |bytes: &[u8]| CString::new(bytes).unwrap();
     let environment = std::env::vars_os()
         .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
@@ -56,29 +56,29 @@ pub fn command<S: AsRef<OsStr>>(command: &[S]) -> Setup {
 }
 
 /// A shell script to be run by number 1 of a new namespace.
-pub fn shell(script: &str) -> Setup {
+pub(crate) fn shell(script: &str) -> Setup {
     command(&["sh", "-c", script])
 }
 
 /// A running image with its supervisor. Dropping it leaves nothing behind.
-pub struct Job {
+pub(crate) struct Job {
     /// The image's number outside.
-    pub pid: i32,
-    pub pidfd: OwnedFd,
+    pub(crate) pid: i32,
+    pub(crate) pidfd: OwnedFd,
     /// The supervisor's end; `None` once it is closed.
-    pub socket: Option<OwnedFd>,
+    pub(crate) socket: Option<OwnedFd>,
     supervisor: Child,
     reaped: bool,
 }
 
 impl Setup {
-    pub fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self
     }
 
     /// Connects the command's descriptor `fd` with the end of a pipe that is returned.
-    pub fn pipe(&mut self, fd: usize) -> File {
+    pub(crate) fn pipe(&mut self, fd: usize) -> File {
         let (read, write) = super::pipe();
         let (ours, theirs) = if fd == 0 { (write, read) } else { (read, write) };
         self.stdio[fd] = Some(theirs.into());
@@ -86,7 +86,7 @@ impl Setup {
     }
 
     /// Starts the image as number 1, or says why the test is skipped.
-    pub fn start(self) -> Option<Job> {
+    pub(crate) fn start(self) -> Option<Job> {
         let mut supervisor =
             Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let watch = pidfd(supervisor.id() as i32);
@@ -182,7 +182,7 @@ fn send<T>(socket: &OwnedFd, record: &T) {
 
 impl Job {
     /// The next event; `None` at the end.
-    pub fn next(&self) -> Option<Event> {
+    pub(crate) fn next(&self) -> Option<Event> {
         let socket = self.socket.as_ref().unwrap();
         wait_readable("an event", socket);
         let mut event = MaybeUninit::<Event>::uninit();
@@ -199,17 +199,17 @@ impl Job {
     }
 
     /// The next event, which must be a `kind`.
-    pub fn expect(&self, kind: EventKind) -> Event {
+    pub(crate) fn expect(&self, kind: EventKind) -> Event {
         let event = self.next().unwrap_or_else(|| panic!("the image has gone instead of {kind:?}"));
         assert_eq!(event.kind, kind as u32, "{event:?} instead of {kind:?}");
         event
     }
 
-    pub fn request(&self, kind: RequestKind, value: i32) {
+    pub(crate) fn request(&self, kind: RequestKind, value: i32) {
         send(self.socket.as_ref().unwrap(), &Request { kind: kind as u32, value: value as u32 });
     }
 
-    pub fn send_raw(&self, bytes: &[u8]) {
+    pub(crate) fn send_raw(&self, bytes: &[u8]) {
         // SAFETY: the kernel reads the bytes.
         let sent = unsafe {
             libc::send(
@@ -222,13 +222,13 @@ impl Job {
         assert_eq!(sent, bytes.len() as isize);
     }
 
-    pub fn kill_supervisor(&mut self) {
+    pub(crate) fn kill_supervisor(&mut self) {
         self.supervisor.kill().unwrap();
         self.supervisor.wait().unwrap();
     }
 
     /// Waits for the image's end. When this returns, nothing is left of its namespace.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         wait_readable("the image's end", &self.pidfd);
         let mut status = 0;
         // SAFETY: our child, waited for once.

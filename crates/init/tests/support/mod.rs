@@ -1,5 +1,9 @@
 //! What the process tests share: the image as a file, and a supervisor to drive it with.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test program uses a part of it, and a test may panic"
+)]
 
 use std::fs::File;
 use std::io::Write;
@@ -8,13 +12,13 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub mod job;
+pub(crate) mod job;
 
 /// How long anything here may take before the test fails. Nothing waits that long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The image as an executable file: a memfd, by a name that other processes can open too.
-pub fn image() -> PathBuf {
+pub(crate) fn image() -> PathBuf {
     static IMAGE: OnceLock<File> = OnceLock::new();
     let file = IMAGE.get_or_init(|| {
         // SAFETY: a new descriptor that nobody else owns.
@@ -30,7 +34,7 @@ pub fn image() -> PathBuf {
 }
 
 /// Whether the program `name` is found by PATH; says that the test is skipped if not.
-pub fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .map(|directory| directory.join(name))
@@ -42,7 +46,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
 }
 
 /// Waits until `condition` holds.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "never: {what}");
@@ -51,7 +55,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Waits until `fd` is readable or at its end.
-pub fn wait_readable(what: &str, fd: &impl AsRawFd) {
+pub(crate) fn wait_readable(what: &str, fd: &impl AsRawFd) {
     let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one valid structure.
     let ready = unsafe { libc::poll(&raw mut poll, 1, PATIENCE.as_millis() as i32) };
@@ -59,7 +63,7 @@ pub fn wait_readable(what: &str, fd: &impl AsRawFd) {
 }
 
 /// A pipe: reading end, writing end. Both are close-on-exec.
-pub fn pipe() -> (File, File) {
+pub(crate) fn pipe() -> (File, File) {
     let mut fds = [0; 2];
     // SAFETY: room for two descriptors, which are new and nobody else's.
     unsafe {
@@ -69,7 +73,7 @@ pub fn pipe() -> (File, File) {
 }
 
 /// A pidfd of `pid`.
-pub fn pidfd(pid: i32) -> OwnedFd {
+pub(crate) fn pidfd(pid: i32) -> OwnedFd {
     // SAFETY: a new descriptor that nobody else owns.
     unsafe {
         let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0) as i32;

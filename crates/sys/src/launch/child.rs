@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use super::{OnFailure, Shared, ShellArgs, Step, StepResult};
+use super::{OnFailure, Shared, ShellArgs, Step};
 use crate::signal::{Signal, SignalSet};
 use crate::{Errno, Result};
 
@@ -33,7 +33,7 @@ pub(super) extern "C" fn main(shared: *mut c_void) -> ! {
     }
 }
 
-fn perform(step: &Step<'_>) -> StepResult {
+fn perform(step: &Step<'_>) -> Result<()> {
     match *step {
         Step::Write { path, data } => write_file(path, data),
         Step::IsolateMounts => mount(c"none", c"/", ptr::null(), libc::MS_REC | libc::MS_SLAVE),
@@ -81,11 +81,11 @@ fn call(ret: i64) -> Result<i64> {
     crate::signal::check(ret)
 }
 
-fn done(ret: i64) -> StepResult {
+fn done(ret: i64) -> Result<()> {
     call(ret).map(drop)
 }
 
-fn write_file(path: &CStr, data: &[u8]) -> StepResult {
+fn write_file(path: &CStr, data: &[u8]) -> Result<()> {
     let flags = libc::O_WRONLY | libc::O_CLOEXEC;
     // SAFETY: a C string, and a buffer with its length; the descriptor is our own.
     unsafe {
@@ -96,7 +96,7 @@ fn write_file(path: &CStr, data: &[u8]) -> StepResult {
     }
 }
 
-fn mount(source: &CStr, target: &CStr, kind: *const c_char, flags: libc::c_ulong) -> StepResult {
+fn mount(source: &CStr, target: &CStr, kind: *const c_char, flags: libc::c_ulong) -> Result<()> {
     // SAFETY: C strings, or null where mount(2) allows it.
     done(unsafe {
         libc::syscall(
@@ -110,7 +110,7 @@ fn mount(source: &CStr, target: &CStr, kind: *const c_char, flags: libc::c_ulong
     })
 }
 
-fn keep(fd: RawFd) -> StepResult {
+fn keep(fd: RawFd) -> Result<()> {
     // SAFETY: clears a flag of a descriptor.
     match done(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_SETFD, 0) }) {
         Err(Errno::BADF) => Ok(()),
@@ -127,8 +127,13 @@ struct KernelSigaction {
     mask: u64,
 }
 
+<<<<<<< HEAD
 pub(super) fn set_action(signal: Signal, handler: usize) -> StepResult {
     let action = KernelSigaction { handler, flags: 0, restorer: 0, mask: 0 };
+=======
+fn default_action(signal: Signal) -> Result<()> {
+    let action = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+>>>>>>> 3a90e7dbd2b8389fe3c955757c8edb95c409479c
     // SAFETY: a live structure of the kernel's layout, and the size of its mask.
     done(unsafe {
         libc::syscall(
@@ -141,7 +146,7 @@ pub(super) fn set_action(signal: Signal, handler: usize) -> StepResult {
     })
 }
 
-fn signal_mask(set: SignalSet) -> StepResult {
+fn signal_mask(set: SignalSet) -> Result<()> {
     let bits = set.bits();
     // SAFETY: eight bytes, as said.
     done(unsafe {
@@ -162,7 +167,7 @@ struct OneDescriptor {
     fd: RawFd,
 }
 
-fn introduce(socket: RawFd) -> StepResult {
+fn introduce(socket: RawFd) -> Result<()> {
     let mut byte = 0u8;
     // SAFETY: all structures are live and of the sizes given; the pidfd is our own, and goes with the exec.
     unsafe {

@@ -21,7 +21,7 @@ use crate::clone3::{self, CloneArgs};
 use crate::landlock::Ruleset;
 use crate::seccomp::Program;
 use crate::signal::{Blocked, Signal, SignalSet};
-use crate::{Errno, Result, wait};
+use crate::{Errno, wait};
 
 bitflags::bitflags! {
     /// New namespaces for the child. See namespaces(7).
@@ -234,13 +234,3 @@ pub fn launch(
     let skipped = shared.skipped.load(Ordering::Relaxed);
     Ok(Launched { pid: pid.unsigned_abs(), pidfd, skipped })
 }
-
-/// Makes a plain child that runs `steps`, in no new namespace. See [`launch`].
-///
-/// # Errors
-/// As [`launch`].
-pub fn launch_here(steps: &[(Step<'_>, OnFailure)]) -> core::result::Result<Launched, Failure> {
-    launch(Namespaces::empty(), steps)
-}
-
-type StepResult = Result<()>;

@@ -29,6 +29,7 @@ impl Errno {
     pub(crate) const EINTR: Self = Self(4);
     pub(crate) const E2BIG: Self = Self(7);
     pub(crate) const ENOEXEC: Self = Self(8);
+    pub(crate) const EIO: Self = Self(5);
     pub(crate) const ENXIO: Self = Self(6);
     pub(crate) const EBADF: Self = Self(9);
     pub(crate) const ECHILD: Self = Self(10);
@@ -82,7 +83,6 @@ impl SignalSet {
     }
 }
 
-pub(crate) const SIGHUP: i32 = 1;
 pub(crate) const SIGILL: i32 = 4;
 pub(crate) const SIGTRAP: i32 = 5;
 pub(crate) const SIGABRT: i32 = 6;
@@ -169,6 +169,11 @@ pub(crate) fn signal_fd(set: SignalSet) -> Result<i32> {
     };
     check(result).map(|fd| fd as i32)
 }
+
+/// Standard output.
+pub(crate) const STDOUT: i32 = 1;
+/// Standard error.
+pub(crate) const STDERR: i32 = 2;
 
 /// Reads what is there, up to the size of `buffer`: read(2).
 pub(crate) fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
@@ -326,14 +331,8 @@ impl PollFd {
 
 /// Waits until one of `fds` has something to tell or `timeout_ns` is over: ppoll(2).
 pub(crate) fn poll(fds: &mut [PollFd], timeout_ns: Option<u64>) -> Result<usize> {
-    let mut time = [0_u64; 2];
-    let time = match timeout_ns {
-        None => ptr::null_mut(),
-        Some(ns) => {
-            time = [ns / NS_PER_S, ns % NS_PER_S];
-            time.as_mut_ptr()
-        }
-    };
+    let mut time = timeout_ns.map(|ns| [ns / NS_PER_S, ns % NS_PER_S]);
+    let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the descriptors and the time are ours to be written to; the signal mask is left alone.
     check(unsafe {
         syscall6(nr::PPOLL, [fds.as_mut_ptr() as usize, fds.len(), time as usize, 0, 8, 0])

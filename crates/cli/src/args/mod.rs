@@ -1,4 +1,7 @@
-//! What can be said on the command line.
+//! What can be said on the command line: [`Run`] and its neighbours, which clap reads, and [`fast`], which reads the
+//! plain part of it sooner.
+
+mod fast;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -48,7 +51,7 @@ Examples:
 /// When COMMAND ends, or `pidns run` itself is killed, in whatever way, every process that COMMAND started, directly
 /// or not, is killed and reaped before `pidns run` returns.
 #[derive(Debug, Args)]
-#[command(after_help = RUN_AFTER)]
+#[command(after_help = RUN_AFTER, override_usage = "pidns run [OPTIONS] [--] COMMAND [ARG]...")]
 pub struct Run {
     /// How to get the namespace.
     #[arg(long, value_enum, default_value_t = Engine::Auto, env = "PIDNS_ENGINE", hide_env_values = true)]
@@ -103,7 +106,7 @@ pub struct Run {
     pub quiet: bool,
 
     /// The command and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["COMMAND", "ARG"])]
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
@@ -142,6 +145,14 @@ pub enum Leaks {
 
 /// Reads the command line. The error is an answer to print: help, the version, or what is wrong.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, clap::Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match fast::run(&args) {
+        Some(run) => Ok(Action::Run(run)),
+        None => slow(args),
+    }
+}
+
+fn slow(args: Vec<OsString>) -> Result<Action, clap::Error> {
     Cli::try_parse_from(args).map(|cli| cli.action)
 }
 
