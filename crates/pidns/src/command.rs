@@ -277,8 +277,9 @@ impl Command {
             .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
         let spec = self.spec(stdio)?;
-        let (engine, job) = engine::launch(self.engine, &spec)?;
-        Ok(Child::new(engine, job, ours.try_into().expect("three descriptors"), spec.hold, start))
+        let hold = spec.hold;
+        let (engine, job) = engine::launch(self.engine, spec)?;
+        Ok(Child::new(engine, job, ours.try_into().expect("three descriptors"), hold, start))
     }
 
     fn spec(&self, stdio: [Option<std::os::fd::OwnedFd>; 3]) -> Result<Spec, SpawnError> {

@@ -3,8 +3,13 @@
 //! [`Spec`] is a command made ready: plain data and open descriptors. An engine turns it into a [`Job`]. Engines do not
 //! know each other.
 
+mod collect;
 mod control;
+mod image;
 mod kernel;
+#[cfg(target_arch = "x86_64")]
+mod ptrace;
+mod steps;
 
 use std::ffi::CString;
 use std::io;
@@ -117,9 +122,12 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
 }
 
 /// Starts `spec` and says which engine it was.
-pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<(Engine, Box<dyn Job>), SpawnError> {
+pub(crate) fn launch(engine: Engine, spec: Spec) -> Result<(Engine, Box<dyn Job>), SpawnError> {
     match engine {
-        Engine::Auto | Engine::Kernel => Ok((Engine::Kernel, kernel::launch(spec)?)),
-        Engine::Ptrace | Engine::Subreaper => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
+        Engine::Auto | Engine::Kernel => Ok((Engine::Kernel, kernel::launch(&spec)?)),
+        #[cfg(target_arch = "x86_64")]
+        Engine::Ptrace => Ok((Engine::Ptrace, ptrace::launch(spec)?)),
+        // Subreaper, and ptrace on machines whose registers we do not know.
+        _ => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
     }
 }

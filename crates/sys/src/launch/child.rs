@@ -52,7 +52,7 @@ fn perform(step: &Step<'_>) -> Result<()> {
         Step::CloseOnExecFrom(first) => done(unsafe {
             libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
         }),
-        Step::DefaultAction(signal) => set_action(signal, libc::SIG_DFL),
+        Step::DefaultAction(signal) => default_action(signal),
         Step::SignalMask(set) => signal_mask(set),
         Step::Introduce(socket) => introduce(socket),
         Step::NoNewPrivileges => crate::seccomp::no_new_privileges(),
@@ -127,13 +127,8 @@ struct KernelSigaction {
     mask: u64,
 }
 
-<<<<<<< HEAD
-pub(super) fn set_action(signal: Signal, handler: usize) -> StepResult {
-    let action = KernelSigaction { handler, flags: 0, restorer: 0, mask: 0 };
-=======
 fn default_action(signal: Signal) -> Result<()> {
     let action = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
->>>>>>> 3a90e7dbd2b8389fe3c955757c8edb95c409479c
     // SAFETY: a live structure of the kernel's layout, and the size of its mask.
     done(unsafe {
         libc::syscall(

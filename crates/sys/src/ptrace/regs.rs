@@ -139,6 +139,11 @@ impl Registers {
         self.0.r9 = before.0.r9;
     }
 
+    /// Says whether a store would change nothing that matters to a call.
+    pub const fn equals(&self, other: &Self) -> bool {
+        self.same_call(other) && self.0.rax == other.0.rax
+    }
+
     /// Says whether call and arguments are the same.
     pub const fn same_call(&self, other: &Self) -> bool {
         let (a, b) = (&self.0, &other.0);

@@ -9,10 +9,11 @@ use pidns_sys::pidfd;
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
 
-use super::image::Image;
-use super::steps::{IdMaps, Steps, as_c_strs};
-use super::{collect, give_up, namespaces};
+use super::namespaces;
 use crate::engine::control::{Control, Packet};
+use crate::engine::collect::{collect, give_up};
+use crate::engine::image::Image;
+use crate::engine::steps::{IdMaps, Steps, as_c_strs};
 use crate::engine::{Event, Job, Spec};
 use crate::error::{SpawnError, Stage};
 use crate::status::ExitStatus;
@@ -26,13 +27,14 @@ pub(super) struct Supervised {
 
 /// Starts `spec` below a `pidns-init`, and returns once the command's program has been executed.
 pub(super) fn launch(spec: &Spec) -> Result<Supervised, SpawnError> {
-    let image = Image::new(Role::Init, spec)?;
+    let (image, control) = Image::new(Role::Init, spec)?;
     let namespaces = namespaces(spec);
     let maps = IdMaps::new(spec.map);
     let mut steps = Steps::new(namespaces, spec, &maps);
     steps.stdio(spec);
     let env = Strings::new(as_c_strs(&spec.env));
-    let (init, control) = image.start(namespaces, steps, &spec.args, &env)?;
+    let init = image.start(namespaces, steps, &spec.args, &env)?;
+    drop(image);
     let error = match control.receive(Mode::Block) {
         Ok(Packet::Started { number }) => {
             return Ok(Supervised { init, control, number: number.unsigned_abs() });

@@ -11,7 +11,7 @@ use pidns_sys::{Errno, abi};
 use super::task::{After, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
-    clone, credentials, descriptor, ids, install, ipc, kill, memory, namespaces, other, path, pidfd, session, signal,
+    clone, credentials, descriptor, ids, ipc, kill, memory, namespaces, other, path, pidfd, session, signal,
     terminal, wait,
 };
 
@@ -66,6 +66,10 @@ pub(super) fn enter(tracer: &mut Tracer, stopped: Stopped) {
     let (Some(id), Ok(registers)) = (tracer.id(tid), Registers::of(tid)) else {
         return stopped.run();
     };
+    if let Some(Phase::InCall(_)) = tracer.tasks.get(&tid).map(|task| &task.phase) {
+        // The filter looks at a call that we have made.
+        return stopped.resume(Resume::ToSyscallStop, 0);
+    }
     let mut entry = Entry { tid, id, registers };
     let handled = dispatch(tracer, &mut entry);
     answer(tracer, stopped, registers, entry, handled);
@@ -93,7 +97,7 @@ fn answer(tracer: &mut Tracer, stopped: Stopped, before: Registers, mut entry: E
                 let _ = entry.registers.store(tid);
             }
             let before = changed.then_some(before);
-            tracer.set_phase(tid, Phase::InCall(Pending { after, before }));
+            tracer.set_phase(tid, Phase::InCall(Pending { after, before, entering: false }));
             stopped.resume(Resume::ToSyscallStop, 0);
         }
     }
@@ -112,16 +116,17 @@ pub(super) fn trapped(tracer: &mut Tracer, stopped: Stopped) {
     let handled = dispatch(tracer, &mut entry);
     let mut registers = before;
     match handled {
-        Ok(Outcome::Done(result)) => registers.set_result(result),
-        Err(errno) => registers.set_result(negated(errno)),
-        Ok(Outcome::Native) => registers.set_result(negated(Errno::NOSYS)),
+        Ok(Outcome::Done(result)) => registers.answer_trap(result),
+        Err(errno) => registers.answer_trap(negated(errno)),
+        Ok(Outcome::Native) => registers.answer_trap(negated(Errno::NOSYS)),
         Ok(Outcome::Then(after)) => {
             let mut again = entry.registers;
             again.again(entry.registers.call());
             let _ = again.store(tid);
             let mut original = before;
             original.set_call(before.trapped_call());
-            tracer.set_phase(tid, Phase::InCall(Pending { after, before: Some(original) }));
+            let pending = Pending { after, before: Some(original), entering: true };
+            tracer.set_phase(tid, Phase::InCall(pending));
             // It stops at the entry of the new call, unless a filter answers it, and at its end.
             return stopped.resume(Resume::ToSyscallStop, 0);
         }
@@ -133,44 +138,57 @@ pub(super) fn trapped(tracer: &mut Tracer, stopped: Stopped) {
 /// A task is at the end of a call, or at the entry of one that [`trapped`] has made.
 pub(super) fn leave(tracer: &mut Tracer, stopped: Stopped) {
     let tid = stopped.tid();
-    let Ok(registers) = Registers::of(tid) else { return stopped.run() };
-    let pending = match tracer.take_phase(tid) {
-        Phase::InCall(pending) => pending,
-        other => {
-            tracer.set_phase(tid, other);
-            return stopped.run();
-        }
+    let (Ok(registers), Some(task)) = (Registers::of(tid), tracer.tasks.get_mut(&tid)) else {
+        return stopped.run();
     };
-    if registers.at_entry() {
-        tracer.set_phase(tid, Phase::InCall(pending));
-        return stopped.resume(Resume::ToSyscallStop, 0);
+    match std::mem::replace(&mut task.phase, Phase::Running) {
+        Phase::InCall(pending) if pending.entering => {
+            task.phase = Phase::InCall(Pending { entering: false, ..pending });
+            stopped.resume(Resume::ToSyscallStop, 0);
+        }
+        Phase::InCall(pending) => finish(tracer, stopped, registers, pending),
+        other => {
+            task.phase = other;
+            stopped.run();
+        }
     }
-    finish(tracer, stopped, registers, pending);
 }
 
-/// Ends a call that the kernel has done.
-pub(super) fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: Pending) {
+/// Ends a call that the kernel has done, or that a signal or we have interrupted.
+fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: Pending) {
     let tid = stopped.tid();
-    let Pending { after, before } = pending;
+    let Pending { after, before, .. } = pending;
     let mut new = registers;
     if let Some(before) = &before {
         new.restore_arguments(before);
     }
-    let result = registers.result();
-    if let After::Filtered(entry, undo) = after {
-        return install::done(tracer, stopped, *entry, &undo);
-    }
-    match conclude(tracer, tid, after, result) {
-        Conclusion::Result(result) => new.set_result(result),
-        Conclusion::Again => {
-            let call = before.unwrap_or(registers).call();
-            new.again(call);
+    if registers.interrupted() {
+        // The kernel makes it anew, or fails it with EINTR: as the call that it was.
+        undo(tracer, tid, after);
+        if let Some(before) = before {
+            new.interrupt(before.call());
+        }
+    } else {
+        let result = registers.result();
+        match conclude(tracer, tid, after, result) {
+            Conclusion::Result(result) => new.set_result(result),
+            Conclusion::Again => new.again(before.unwrap_or(registers).call()),
         }
     }
-    if !new.same_call(&registers) || new.result() != result || before.is_some() {
+    if !new.equals(&registers) {
         let _ = new.store(tid);
     }
     stopped.run();
+}
+
+/// Takes back what was done at the entry of a call that did not happen.
+fn undo(tracer: &mut Tracer, tid: Tid, after: After) {
+    match after {
+        After::Clone(newborn) => drop(clone::done(tracer, newborn, negated(Errno::INTR))),
+        After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
+        After::Wait(wait) => wait::put_back(tid, &wait),
+        _ => {}
+    }
 }
 
 /// How a call ends.
@@ -184,14 +202,12 @@ pub(super) enum Conclusion {
 fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclusion {
     let failed = result < 0;
     match after {
-        After::Clone(newborn) => return Conclusion::Result(clone::done(tracer, tid, newborn, result)),
+        After::Clone(newborn) => return Conclusion::Result(clone::done(tracer, newborn, result)),
         After::Wait(pending) => return wait::done(tracer, tid, &pending, result),
         After::Unshare { before } => namespaces::unshared(tracer, tid, before, result),
         After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
-        After::Path { buffer, size } => return Conclusion::Result(path::shown(tracer, tid, buffer, size, result)),
-        After::List(buffer) => return path::listed(tracer, tid, buffer, result),
         _ if failed => {}
-        After::Restore | After::Filtered(..) => {}
+        After::Restore | After::WaitInPause => {}
         After::Return(value) => return Conclusion::Result(value),
         After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
         After::Setpgid { process, group } => session::moved(tracer, tid, process, group),
@@ -202,8 +218,6 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         After::Words(at, count) => other::translate_words(tracer, tid, at, count),
         After::OwnerEx(at) => descriptor::owner_stored(tracer, tid, at),
         After::Signal(at) => signal::translate_stored(tracer, tid, at),
-        After::Fill(text) => open::fill(tid, result, &text),
-        After::Walk => {}
     }
     Conclusion::Result(result)
 }
@@ -242,14 +256,16 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_rt_sigqueueinfo
         | abi::SYS_rt_tgsigqueueinfo => kill::enter(tracer, entry),
         abi::SYS_setsid | abi::SYS_setpgid => session::enter(tracer, entry),
-        abi::SYS_rt_sigaction | abi::SYS_rt_sigtimedwait | abi::SYS_signalfd | abi::SYS_signalfd4 | abi::SYS_read => {
-            signal::enter(tracer, entry)
+        abi::SYS_rt_sigaction | abi::SYS_rt_sigtimedwait => signal::enter(tracer, entry),
+        abi::SYS_setuid | abi::SYS_setreuid | abi::SYS_setresuid | abi::SYS_setfsuid => {
+            tracer.one_user = false;
+            Ok(Outcome::Native)
         }
         abi::SYS_pidfd_open | abi::SYS_pidfd_send_signal | abi::SYS_pidfd_getfd => pidfd::enter(tracer, entry),
         abi::SYS_unshare | abi::SYS_setns | abi::SYS_reboot => namespaces::enter(tracer, entry),
         abi::SYS_ioctl => terminal::ioctl(tracer, entry),
         abi::SYS_fcntl => descriptor::fcntl(tracer, entry),
-        abi::SYS_getsockopt | abi::SYS_setsockopt | abi::SYS_recvmsg => credentials::enter(tracer, entry),
+        abi::SYS_getsockopt | abi::SYS_setsockopt => credentials::enter(tracer, entry),
         abi::SYS_msgctl | abi::SYS_shmctl | abi::SYS_semctl => ipc::enter(tracer, entry),
         abi::SYS_sched_setaffinity
         | abi::SYS_sched_getaffinity

@@ -206,7 +206,8 @@ fn publish(
     let process = if newborn.is_thread { own } else { child };
     tracer.tasks.insert(child, Task { id, process, phase: Phase::Running });
     enlist(tracer, own, child, newborn);
-    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers });
+    let from_init = tracer.processes.get(&own).is_some_and(Process::is_init);
+    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers, from_init });
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
@@ -265,8 +266,11 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) {
         registers.restore_arguments(&before);
         let _ = registers.store(tid);
     }
-    if tracer.process_of(tid).is_some_and(Process::is_init) {
-        let _ = ptrace::set_options(tid, options() | Options::EXIT);
+    // Options are inherited, and what is asked of an init's threads is not asked of its children.
+    let is_init = tracer.process_of(tid).is_some_and(Process::is_init);
+    if is_init != birth.from_init {
+        let more = if is_init { Options::EXIT } else { Options::empty() };
+        let _ = ptrace::set_options(tid, options() | more);
     }
 }
 
@@ -282,7 +286,7 @@ pub(super) fn options() -> Options {
 }
 
 /// The parent is at the end of its call.
-pub(super) fn done(tracer: &mut Tracer, _parent: Tid, newborn: Newborn, result: i64) -> i64 {
+pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
     match newborn.reservation {
         // The host has failed it.
         Some(reservation) => {

@@ -66,6 +66,8 @@ pub(super) struct Pending {
     pub(super) after: After,
     /// The registers at the entry, where the call's number or arguments were changed.
     pub(super) before: Option<Registers>,
+    /// The call is one that we have made, and is yet to be entered.
+    pub(super) entering: bool,
 }
 
 /// What is left to do when the kernel has done its part.
@@ -107,16 +109,6 @@ pub(super) enum After {
     Signal(u64),
     /// The memory is as before: it was changed for the kernel to read.
     Undo(u64, Vec<u8>),
-    /// The descriptor is to be filled with this text.
-    Fill(Vec<u8>),
-    /// The directory of /proc is listed.
-    List(u64),
-    /// Entries of a directory of /proc that was opened, or entered, so: the caller gets the second filter.
-    Walk,
-    /// A path of the host's has been stored there.
-    Path { buffer: u64, size: u64 },
-    /// A filter has been installed; then comes the call that is stopped at its entry.
-    Filtered(Box<Registers>, Vec<u8>),
 }
 
 /// What a number is of.
@@ -176,6 +168,8 @@ pub(super) struct Birth {
     pub(super) child_tid: u64,
     /// Its registers, where its parent's were changed for the call.
     pub(super) registers: Option<Registers>,
+    /// Its parent is a thread of an init.
+    pub(super) from_init: bool,
 }
 
 /// A process that the tracer has.

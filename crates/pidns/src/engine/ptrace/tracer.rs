@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use pidns_core::{Delivery, Effect, ExitStatus, NsId, Pid, TaskId, TaskSet};
-use pidns_sys::ptrace::{self, Event, Resume, Stop, Tid, Wait};
+use pidns_core::{Effect, ExitStatus, NsId, Pid, TaskId, TaskSet};
+use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 use pidns_sys::Errno;
 
 use super::task::{Birth, Phase, Process, Stopped, Task};
@@ -51,10 +51,14 @@ impl Tracer {
     /// Those of the host's wait, none in practice.
     pub(super) fn run(&mut self) -> Result<ExitStatus, Errno> {
         loop {
-            if let Some(status) = self.ended {
-                return Ok(status);
-            }
-            let Some((tid, event)) = ptrace::next_event(Wait::Block)? else { continue };
+            let (tid, event) = match (ptrace::next_event(Wait::Block), self.ended) {
+                (Ok(Some(event)), _) => event,
+                (Ok(None), _) => continue,
+                // Nobody is left: zombies have come to us and been collected.
+                (Err(Errno::CHILD), Some(status)) => return Ok(status),
+                (Err(errno), _) => return Err(errno),
+            };
+            if std::env::var_os("PT_DEBUG").is_some() { eprintln!("{tid} {event:?} {:?}", pidns_sys::ptrace::regs::Registers::of(tid)); }
             match event {
                 Event::Stopped(stop) => self.on_stop(Stopped::new(tid), stop),
                 Event::Exited(code) => exit::ended(self, tid, ExitStatus::exited(code)),

@@ -183,10 +183,15 @@ fn nothing(entry: &Entry) -> Handled {
 /// The host has done it.
 pub(super) fn done(tracer: &mut Tracer, tid: Tid, wait: &Wait, result: i64) -> Conclusion {
     let conclusion = told(tracer, tid, wait, result);
+    put_back(tid, wait);
+    conclusion
+}
+
+/// Leaves no trace below the caller's stack.
+pub(super) fn put_back(tid: Tid, wait: &Wait) {
     if let Some((at, bytes)) = &wait.scratch {
         let _ = memory::write(tid, *at, bytes);
     }
-    conclusion
 }
 
 fn told(tracer: &mut Tracer, tid: Tid, wait: &Wait, result: i64) -> Conclusion {

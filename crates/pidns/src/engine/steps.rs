@@ -2,14 +2,16 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use pidns_init::protocol::{CONTROL_FD, WATCH_FD};
-use pidns_sys::launch::{Namespaces, OnFailure, Step};
+use pidns_sys::launch::{Failure, Namespaces, OnFailure, Step};
 use pidns_sys::privilege;
 
 use crate::command::{Map, Proc};
 use crate::engine::Spec;
-use crate::error::Stage;
+use crate::error::{SpawnError, Stage};
 
 /// Steps and, at the same places, their stages.
 pub(super) struct Steps<'a> {
@@ -105,7 +107,32 @@ impl<'a> Steps<'a> {
     }
 }
 
+/// What went wrong in a launch whose steps belong to `stages`.
+pub(super) fn failed(failure: Failure, stages: &[Stage]) -> SpawnError {
+    let stage = failure.step.and_then(|step| stages.get(step).copied());
+    SpawnError::new(stage.unwrap_or(Stage::Namespace), failure.errno)
+}
+
 /// The strings of `list`, as exec steps take them.
 pub(super) fn as_c_strs(list: &[CString]) -> impl Iterator<Item = &CStr> {
     list.iter().map(CString::as_c_str)
+}
+
+/// Where `program` may be, in order: as execvp(3) looks, by the command's own PATH.
+pub(super) fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
+    let name = program.to_bytes();
+    if name.is_empty() || name.contains(&b'/') {
+        return vec![program.to_owned()];
+    }
+    let path = env
+        .iter()
+        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
+        .unwrap_or(b"/bin:/usr/bin");
+    path.split(|byte| *byte == b':')
+        .map(|directory| {
+            Path::new(std::ffi::OsStr::from_bytes(directory))
+                .join(std::ffi::OsStr::from_bytes(name))
+        })
+        .filter_map(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok())
+        .collect()
 }
