@@ -70,7 +70,8 @@ impl SignalInfo {
     pub fn marked(signal: i32, mark: u16, code: i32, pid: i32, uid: u32, value: u64) -> Self {
         let mut bytes = [0u8; SIZE];
         let errno = i32::from(mark) << 16 | code & 0xffff;
-        let words = [(0, signal), (4, errno), (8, libc::SI_QUEUE), (16, pid), (20, uid.cast_signed())];
+        let words =
+            [(0, signal), (4, errno), (8, libc::SI_QUEUE), (16, pid), (20, uid.cast_signed())];
         for (at, word) in words {
             bytes[at..at + 4].copy_from_slice(&word.to_ne_bytes());
         }

@@ -16,8 +16,8 @@ use pidns_sys::wait::{self, Change, Wanted};
 use pidns_sys::{Errno, pidfd};
 
 use super::namespaces;
-use crate::engine::control::Control;
 use crate::engine::collect::{collect, give_up};
+use crate::engine::control::Control;
 use crate::engine::image::Image;
 use crate::engine::steps::{IdMaps, Steps, as_c_strs, candidates, failed};
 use crate::engine::{Event, Job, Spec};
@@ -37,12 +37,10 @@ pub(super) struct AsInit {
 pub(super) fn launch(spec: &Spec) -> Result<AsInit, SpawnError> {
     let env = Strings::new(as_c_strs(&spec.env));
     let (image, control) = Image::new(Role::Guard, spec)?;
-    let guard = image
-        .start(Namespaces::empty(), Steps::none(), &[], &env)
-        .map_err(|error| {
-            // Whatever it was, it was the guard that could not be had.
-            SpawnError::from_raw(Stage::Guard, error.errno())
-        })?;
+    let guard = image.start(Namespaces::empty(), Steps::none(), &[], &env).map_err(|error| {
+        // Whatever it was, it was the guard that could not be had.
+        SpawnError::from_raw(Stage::Guard, error.errno())
+    })?;
     match start(spec, &env, &control) {
         Ok(command) => Ok(AsInit { command, guard, control, status: None }),
         Err(error) => {

@@ -10,8 +10,8 @@ use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
 
 use super::namespaces;
-use crate::engine::control::{Control, Packet};
 use crate::engine::collect::{collect, give_up};
+use crate::engine::control::{Control, Packet};
 use crate::engine::image::Image;
 use crate::engine::steps::{IdMaps, Steps, as_c_strs};
 use crate::engine::{Event, Job, Spec};

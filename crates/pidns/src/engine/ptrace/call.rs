@@ -11,8 +11,8 @@ use pidns_sys::{Errno, abi};
 use super::task::{After, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
-    clone, credentials, descriptor, ids, ipc, kill, memory, namespaces, other, path, pidfd, session, signal,
-    terminal, wait,
+    clone, credentials, descriptor, ids, install, ipc, kill, memory, namespaces, other, path,
+    pidfd, procfs, session, signal, terminal, wait,
 };
 
 /// A call at its entry.
@@ -76,7 +76,13 @@ pub(super) fn enter(tracer: &mut Tracer, stopped: Stopped) {
 }
 
 /// Lets a task that is at the entry of a call go on as its handler has decided.
-fn answer(tracer: &mut Tracer, stopped: Stopped, before: Registers, mut entry: Entry, handled: Handled) {
+fn answer(
+    tracer: &mut Tracer,
+    stopped: Stopped,
+    before: Registers,
+    mut entry: Entry,
+    handled: Handled,
+) {
     let tid = stopped.tid();
     match handled {
         Ok(Outcome::Native) => stopped.run(),
@@ -158,11 +164,16 @@ pub(super) fn leave(tracer: &mut Tracer, stopped: Stopped) {
 fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: Pending) {
     let tid = stopped.tid();
     let Pending { after, before, .. } = pending;
+    let mut walks = matches!(after, After::Walk | After::Directory { in_proc: true });
+    if let After::Filtered(next) = after {
+        return install::done(tracer, stopped, *next, registers.result());
+    }
     let mut new = registers;
     if let Some(before) = &before {
         new.restore_arguments(before);
     }
     if registers.interrupted() {
+        walks = false;
         // The kernel makes it anew, or fails it with EINTR: as the call that it was.
         undo(tracer, tid, after);
         if let Some(before) = before {
@@ -170,10 +181,14 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
         }
     } else {
         let result = registers.result();
+        walks &= result >= 0;
         match conclude(tracer, tid, after, result) {
             Conclusion::Result(result) => new.set_result(result),
             Conclusion::Again => new.again(before.unwrap_or(registers).call()),
         }
+    }
+    if walks {
+        return install::walker(tracer, stopped, new);
     }
     if !new.equals(&registers) {
         let _ = new.store(tid);
@@ -206,8 +221,23 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         After::Wait(pending) => return wait::done(tracer, tid, &pending, result),
         After::Unshare { before } => namespaces::unshared(tracer, tid, before, result),
         After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
+        After::Path { buffer, size } => {
+            return Conclusion::Result(path::shown(tracer, tid, buffer, size, result));
+        }
+        After::List(listing) => return procfs::listing::done(tracer, tid, &listing, result),
+        After::MountProc if result == negated(Errno::PERM) => return Conclusion::Result(0),
         _ if failed => {}
-        After::Restore | After::WaitInPause => {}
+        After::Fill(text) => path::fill(tid, result, &text),
+        After::Directory { in_proc } => {
+            if let Some(process) = tracer.process_of_mut(tid) {
+                process.in_proc = in_proc;
+            }
+        }
+        After::Restore
+        | After::WaitInPause
+        | After::Walk
+        | After::MountProc
+        | After::Filtered(_) => {}
         After::Return(value) => return Conclusion::Result(value),
         After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
         After::Setpgid { process, group } => session::moved(tracer, tid, process, group),
@@ -248,7 +278,9 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_getpgid
         | abi::SYS_getsid
         | abi::SYS_set_tid_address => ids::enter(tracer, entry),
-        abi::SYS_fork | abi::SYS_vfork | abi::SYS_clone | abi::SYS_clone3 => clone::enter(tracer, entry),
+        abi::SYS_fork | abi::SYS_vfork | abi::SYS_clone | abi::SYS_clone3 => {
+            clone::enter(tracer, entry)
+        }
         abi::SYS_wait4 | abi::SYS_waitid => wait::enter(tracer, entry),
         abi::SYS_kill
         | abi::SYS_tkill
@@ -261,7 +293,9 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             tracer.one_user = false;
             Ok(Outcome::Native)
         }
-        abi::SYS_pidfd_open | abi::SYS_pidfd_send_signal | abi::SYS_pidfd_getfd => pidfd::enter(tracer, entry),
+        abi::SYS_pidfd_open | abi::SYS_pidfd_send_signal | abi::SYS_pidfd_getfd => {
+            pidfd::enter(tracer, entry)
+        }
         abi::SYS_unshare | abi::SYS_setns | abi::SYS_reboot => namespaces::enter(tracer, entry),
         abi::SYS_ioctl => terminal::ioctl(tracer, entry),
         abi::SYS_fcntl => descriptor::fcntl(tracer, entry),

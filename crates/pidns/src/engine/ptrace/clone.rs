@@ -14,9 +14,9 @@ use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
-use super::{memory, signal};
 use super::task::{After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task};
 use super::tracer::Tracer;
+use super::{memory, signal};
 
 /// What a clone asks for, by whichever call.
 struct Wish {
@@ -147,7 +147,10 @@ fn wanted_numbers(entry: &Entry, at: u64, count: u64) -> Result<Vec<i32>, Errno>
     if bytes.len() < 4 * count as usize {
         return Err(Errno::FAULT);
     }
-    Ok(bytes.chunks_exact(4).map(|word| i32::from_ne_bytes(word.try_into().expect("four"))).collect())
+    Ok(bytes
+        .chunks_exact(4)
+        .map(|word| i32::from_ne_bytes(word.try_into().expect("four")))
+        .collect())
 }
 
 /// Makes it the call that the host is to do: no namespace that is ours, no numbers of the host's in memory, and no way
@@ -204,7 +207,7 @@ fn publish(
     let Some(own) = tracer.tasks.get(&parent).map(|task| task.process) else { return };
     let id = tracer.set.publish(reservation, || child, child, &mut tracer.effects);
     let process = if newborn.is_thread { own } else { child };
-    tracer.tasks.insert(child, Task { id, process, phase: Phase::Running });
+    tracer.tasks.insert(child, Task { id, process, phase: Phase::Running, listening: false });
     enlist(tracer, own, child, newborn);
     let from_init = tracer.processes.get(&own).is_some_and(Process::is_init);
     tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers, from_init });
@@ -239,7 +242,6 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
     Some(Process {
         group: tracer.set.group(id).ok()?,
         number: tracer.set.getpid(id).ok(),
-        ns: tracer.set.ns_of(id).ok()?,
         parent,
         adopted: 0,
         threads: [tid].into(),
@@ -306,4 +308,3 @@ pub(super) fn give_up(tracer: &mut Tracer, phase: Phase) {
         tracer.set.abandon(reservation, &mut tracer.effects);
     }
 }
-

@@ -35,7 +35,8 @@ const F_OWNER_PGRP: i32 = 2;
 fn set_owner(tracer: &Tracer, entry: &Entry) -> Handled {
     let at = entry.long(2);
     let before = memory::read::<8>(entry.tid, at)?;
-    let word = |from: usize| i32::from_ne_bytes(before[from..from + 4].try_into().expect("four bytes"));
+    let word =
+        |from: usize| i32::from_ne_bytes(before[from..from + 4].try_into().expect("four bytes"));
     let number = word(4);
     let host = match (word(0), number) {
         (_, 0) => 0,

@@ -43,7 +43,9 @@ fn take_over(tracer: &mut Tracer, tid: Tid, former: Tid) {
     if let Some(payload) = tracer.set.task_payload_mut(task.id) {
         *payload = tid;
     }
-    tracer.tasks.insert(tid, Task { id: task.id, process: tid, phase: Phase::Running });
+    tracer
+        .tasks
+        .insert(tid, Task { id: task.id, process: tid, phase: Phase::Running, listening: false });
 }
 
 /// Threads whose end has not been told yet are gone all the same.

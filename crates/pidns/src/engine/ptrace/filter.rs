@@ -112,10 +112,8 @@ fn traced(rules: &mut Vec<Rule>) {
     ] {
         rules.push(rule(call, &[], Trace));
     }
-    let signals = [
-        (Is(0, abi::SIGCHLD.cast_unsigned()), Trace),
-        (Is(0, abi::SIGSYS.cast_unsigned()), Trace),
-    ];
+    let signals =
+        [(Is(0, abi::SIGCHLD.cast_unsigned()), Trace), (Is(0, abi::SIGSYS.cast_unsigned()), Trace)];
     rules.push(rule(abi::SYS_rt_sigaction, &signals, Allow));
 }
 
@@ -229,9 +227,7 @@ fn refused(rules: &mut Vec<Rule>) {
         rules.push(rule(call, &[], ENOSYS));
     }
     // A listener could let a call continue past this filter.
-    let listener = [
-        (Has(1, abi::SECCOMP_FILTER_FLAG_NEW_LISTENER), Fail(abi::EBUSY as u16)),
-    ];
+    let listener = [(Has(1, abi::SECCOMP_FILTER_FLAG_NEW_LISTENER), Fail(abi::EBUSY as u16))];
     rules.push(rule(abi::SYS_seccomp, &listener, Allow));
     // The kernel compares the futex word with the number that it knows the owner by.
     let pi = [
@@ -242,11 +238,12 @@ fn refused(rules: &mut Vec<Rule>) {
         abi::FUTEX_CMP_REQUEUE_PI,
         abi::FUTEX_LOCK_PI2,
     ];
-    let tests: Vec<_> =
-        pi.iter().map(|op| (Masked(1, 0x7f, op.cast_unsigned()), ENOSYS)).collect();
+    let tests: Vec<_> = pi.iter().map(|op| (Masked(1, 0x7f, op.cast_unsigned()), ENOSYS)).collect();
     rules.push(rule(abi::SYS_futex, &tests, Allow));
     // Numbers in their records cannot be translated.
-    for call in [abi::SYS_fanotify_init, abi::SYS_acct, abi::SYS_process_mrelease, abi::SYS_process_madvise] {
+    for call in
+        [abi::SYS_fanotify_init, abi::SYS_acct, abi::SYS_process_mrelease, abi::SYS_process_madvise]
+    {
         rules.push(rule(call, &[], EPERM));
     }
     rules.push(rule(abi::SYS_listns, &[], ENOSYS));

@@ -27,7 +27,11 @@ impl Guest {
             None => Self::OneOfUs { uid: tracer.uid },
             Some(users) => Self::Stranger {
                 users,
-                processes: tracer.processes.iter().map(|(tid, process)| (process.group, *tid)).collect(),
+                processes: tracer
+                    .processes
+                    .iter()
+                    .map(|(tid, process)| (process.group, *tid))
+                    .collect(),
             },
         }
     }

@@ -44,8 +44,15 @@ pub(crate) fn launch(spec: Spec) -> Result<Box<dyn Job>, SpawnError> {
     let supervised = guard.is_none();
     match follow(spec, first) {
         Ok((init, pidfd, tracer)) => {
-            let mut traced =
-                Traced { init, number: 1, pidfd, control, guard, tracer: Some(tracer), status: None };
+            let mut traced = Traced {
+                init,
+                number: 1,
+                pidfd,
+                control,
+                guard,
+                tracer: Some(tracer),
+                status: None,
+            };
             if supervised {
                 traced.await_command()?;
             }

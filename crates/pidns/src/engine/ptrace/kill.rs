@@ -40,7 +40,9 @@ fn to_thread(tracer: &mut Tracer, entry: &Entry, guest: &Guest) -> Handled {
     let info = information(entry.tid, entry.long(3))?;
     let set = &mut tracer.set;
     set.tgkill(entry.id, Some(process), thread, 0, guest, &mut tracer.effects).map_err(errno)?;
-    if (info.code.0 >= 0 || info.code == SigCode::TKILL) && set.getpid(entry.id).map(Pid::raw) != Ok(process) {
+    if (info.code.0 >= 0 || info.code == SigCode::TKILL)
+        && set.getpid(entry.id).map(Pid::raw) != Ok(process)
+    {
         return Err(Errno::PERM);
     }
     let Some(signal) = Signal::from_raw(number) else {
@@ -67,5 +69,10 @@ fn target(entry: &Entry) -> i32 {
 /// What a guest says comes with its signal.
 pub(super) fn information(tid: Tid, at: u64) -> Result<UserInfo, Errno> {
     let info = SignalInfo::from_bytes(memory::read::<SIZE>(tid, at)?);
-    Ok(UserInfo { code: SigCode(info.code()), pid: info.pid(), uid: info.uid(), value: info.value() })
+    Ok(UserInfo {
+        code: SigCode(info.code()),
+        pid: info.pid(),
+        uid: info.uid(),
+        value: info.value(),
+    })
 }

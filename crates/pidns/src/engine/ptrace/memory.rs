@@ -66,7 +66,8 @@ impl PathBuffer {
                 self.bytes.resize(length + more, 0);
             }
             let read = ptrace::read_memory(tid, from, &mut self.bytes[length..length + more])?;
-            if let Some(end) = self.bytes[length..length + read].iter().position(|byte| *byte == 0) {
+            if let Some(end) = self.bytes[length..length + read].iter().position(|byte| *byte == 0)
+            {
                 return Ok(&self.bytes[..length + end]);
             }
             length += read;

@@ -127,7 +127,12 @@ pub(super) fn translate_word(tracer: &Tracer, tid: Tid, at: u64, meaning: Meanin
 }
 
 /// A number of the host's, as `viewer` knows what it means.
-pub(super) fn visible(tracer: &Tracer, viewer: pidns_core::TaskId, host: i32, meaning: Meaning) -> i32 {
+pub(super) fn visible(
+    tracer: &Tracer,
+    viewer: pidns_core::TaskId,
+    host: i32,
+    meaning: Meaning,
+) -> i32 {
     match meaning {
         Meaning::Group => session::visible_group(tracer, viewer, host),
         Meaning::Session => session::visible_session(tracer, viewer, host),

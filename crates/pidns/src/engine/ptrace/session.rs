@@ -23,11 +23,8 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         let host = tracer.host_of(entry.id, number).ok_or(Errno::SRCH)?;
         entry.set_int(0, host.number());
     }
-    let subject = if number == 0 {
-        tracer.set.getpid(entry.id).map(Pid::raw).unwrap_or(0)
-    } else {
-        number
-    };
+    let subject =
+        if number == 0 { tracer.set.getpid(entry.id).map(Pid::raw).unwrap_or(0) } else { number };
     if group != 0 && group != subject {
         let host = host_group(tracer, entry.id, group).ok_or(Errno::PERM)?;
         entry.set_int(1, host);

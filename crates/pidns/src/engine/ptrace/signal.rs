@@ -4,9 +4,7 @@
 //! [`SignalInfo::marked`]. When the receiver stops to take it, it is made to look as meant. What the host's kernel sends
 //! by itself, SIGCHLD above all, has the host's numbers, and these are translated at the same stop.
 
-use pidns_core::{
-    ActionFlags, Disposition, SigCode, SigInfo, SigSet, Signal, TaskId,
-};
+use pidns_core::{ActionFlags, Disposition, SigCode, SigInfo, SigSet, Signal, TaskId};
 use pidns_sys::ptrace::siginfo::{SIZE, SignalInfo};
 use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::signal::SignalSet;
@@ -49,10 +47,20 @@ fn is_native(tracer: &Tracer, parent: TaskId, info: &SigInfo) -> bool {
 /// Reads what an init does with signals, before core is asked whether one reaches it: the target if it is one, or all.
 pub(super) fn learn_inits(tracer: &mut Tracer, caller: TaskId, number: i32) {
     let inits: Vec<Tid> = match number {
-        0 => tracer.processes.iter().filter(|(_, process)| process.is_init()).map(|(tid, _)| *tid).collect(),
+        0 => tracer
+            .processes
+            .iter()
+            .filter(|(_, process)| process.is_init())
+            .map(|(tid, _)| *tid)
+            .collect(),
         _ => {
-            let process = tracer.host_of(caller, number).and_then(|tid| Some(tracer.tasks.get(&tid)?.process));
-            process.into_iter().filter(|tid| tracer.processes.get(tid).is_some_and(task::Process::is_init)).collect()
+            let process = tracer
+                .host_of(caller, number)
+                .and_then(|tid| Some(tracer.tasks.get(&tid)?.process));
+            process
+                .into_iter()
+                .filter(|tid| tracer.processes.get(tid).is_some_and(task::Process::is_init))
+                .collect()
         }
     };
     for tid in inits {
@@ -169,7 +177,8 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
 fn changes_action(tracer: &mut Tracer, entry: &Entry) -> Handled {
     let at = entry.long(1);
     let Ok(bytes) = memory::read::<16>(entry.tid, at) else { return Ok(Outcome::Native) };
-    let word = |from: usize| u64::from_ne_bytes(bytes[from..from + 8].try_into().expect("eight bytes"));
+    let word =
+        |from: usize| u64::from_ne_bytes(bytes[from..from + 8].try_into().expect("eight bytes"));
     let (handler, flags) = (word(0) as usize, word(8));
     let Some(process) = tracer.process_of_mut(entry.tid) else { return Ok(Outcome::Native) };
     if entry.int(0) == abi::SIGSYS {
@@ -197,4 +206,3 @@ pub(super) fn translate_stored(tracer: &Tracer, tid: Tid, at: u64) {
         let _ = memory::write(tid, at, &new.to_bytes());
     }
 }
-

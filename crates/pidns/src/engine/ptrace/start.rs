@@ -13,6 +13,7 @@ use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, pidfd, privilege, twin};
 
 use super::host::Host;
+use super::memory::PathBuffer;
 use super::task::{Phase, Stopped, Task};
 use super::tracer::Tracer;
 use super::{clone, filter, signal};
@@ -163,8 +164,10 @@ fn table(init: Tid) -> Result<Tracer, SpawnError> {
         one_user: true,
         ghosts: 0,
         walker: filter::walker().to_bytes(),
+        paths: PathBuffer::default(),
+        cursors: BTreeMap::new(),
     };
-    tracer.tasks.insert(init, Task { id, process: init, phase: Phase::Running });
+    tracer.tasks.insert(init, Task { id, process: init, phase: Phase::Running, listening: false });
     let process = clone::describe(&tracer, init, own).ok_or_else(|| engine(Errno::SRCH))?;
     tracer.processes.insert(init, process);
     signal::trust_host(&mut tracer, init);

@@ -8,6 +8,8 @@ use pidns_core::{GroupId, NsId, Pid, Reservation, TaskId};
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Resume, Tid};
 
+use super::procfs::listing::Listing;
+
 /// A task that is stopped for its tracer.
 #[must_use = "a stopped task stays stopped until it is resumed"]
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(super) struct Task {
     /// Its process, as the host numbers it.
     pub(super) process: Tid,
     pub(super) phase: Phase,
+    /// It is in a group stop.
+    pub(super) listening: bool,
 }
 
 /// What a task is about, as far as the tracer has to remember it.
@@ -105,6 +109,28 @@ pub(super) enum After {
     Words(u64, u64),
     /// A `struct f_owner_ex` is stored there.
     OwnerEx(u64),
+    /// The descriptor is to be filled with this text.
+    Fill(Vec<u8>),
+    /// A directory of /proc was opened: its process gets the second filter.
+    Walk,
+    /// The working directory was changed.
+    Directory {
+        /// To one in /proc.
+        in_proc: bool,
+    },
+    /// The working directory has been stored there.
+    Path {
+        /// Where.
+        buffer: u64,
+        /// How much there is room for.
+        size: u64,
+    },
+    /// A directory has been listed.
+    List(Listing),
+    /// A procfs was to be mounted on /proc.
+    MountProc,
+    /// The second filter was to be installed; then it goes on with these registers.
+    Filtered(Box<Registers>),
     /// A signal's information is stored there.
     Signal(u64),
     /// The memory is as before: it was changed for the kernel to read.
@@ -178,7 +204,6 @@ pub(super) struct Process {
     pub(super) group: GroupId,
     /// The number of its namespace's init?
     pub(super) number: Option<Pid>,
-    pub(super) ns: NsId,
     /// The host's number of the process that the kernel has as its parent.
     pub(super) parent: Tid,
     /// Children, by core, that the kernel does not have as such. Their ends have to be told by us.

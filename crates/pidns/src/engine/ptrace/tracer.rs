@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use pidns_core::{Effect, ExitStatus, NsId, Pid, TaskId, TaskSet};
-use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 use pidns_sys::Errno;
+use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 
+use super::memory::PathBuffer;
+use super::procfs::listing::Cursors;
 use super::task::{Birth, Phase, Process, Stopped, Task};
 use super::{call, clone, exec, exit, signal, wait};
 
@@ -42,6 +44,8 @@ pub(super) struct Tracer {
     pub(super) ghosts: i32,
     /// The second filter.
     pub(super) walker: Vec<u8>,
+    pub(super) paths: PathBuffer,
+    pub(super) cursors: Cursors,
 }
 
 impl Tracer {
@@ -58,11 +62,12 @@ impl Tracer {
                 (Err(Errno::CHILD), Some(status)) => return Ok(status),
                 (Err(errno), _) => return Err(errno),
             };
-            if std::env::var_os("PT_DEBUG").is_some() { eprintln!("{tid} {event:?} {:?}", pidns_sys::ptrace::regs::Registers::of(tid)); }
             match event {
                 Event::Stopped(stop) => self.on_stop(Stopped::new(tid), stop),
                 Event::Exited(code) => exit::ended(self, tid, ExitStatus::exited(code)),
-                Event::Killed { signal, dumped } => exit::ended(self, tid, exit::killed(signal, dumped)),
+                Event::Killed { signal, dumped } => {
+                    exit::ended(self, tid, exit::killed(signal, dumped))
+                }
             }
             self.settle();
         }
@@ -90,6 +95,9 @@ impl Tracer {
             self.strangers.insert(stopped.tid(), stopped);
             return;
         }
+        if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
+            task.listening = true;
+        }
         stopped.listen();
     }
 
@@ -98,8 +106,9 @@ impl Tracer {
         if self.births.contains_key(&stopped.tid()) {
             clone::begins(self, &stopped);
             stopped.run();
-        } else if self.tasks.contains_key(&stopped.tid()) {
-            wait::interrupted(self, stopped);
+        } else if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
+            task.listening = false;
+            stopped.run();
         } else {
             self.strangers.insert(stopped.tid(), stopped);
         }
@@ -117,7 +126,9 @@ impl Tracer {
     fn apply(&mut self, effect: Effect<Tid, Tid>) {
         match effect {
             Effect::Kill { task } => self.kill(task),
-            Effect::Deliver { task, group_wide, info } => signal::send(self, task, group_wide, info),
+            Effect::Deliver { task, group_wide, info } => {
+                signal::send(self, task, group_wide, info)
+            }
             Effect::WakeWaiters { group } => wait::wake(self, group),
             Effect::ZapReady { task } => exit::go_on(self, task),
             Effect::GroupReleased { payload, .. } => exit::released(self, payload),

@@ -11,7 +11,7 @@ use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::{Errno, abi};
 
 use super::call::{Conclusion, Entry, Handled, Outcome, errno};
-use super::task::{After, Pending, Phase, Stopped, Wait, WaitKind};
+use super::task::{After, Pending, Phase, Wait, WaitKind};
 use super::tracer::Tracer;
 use super::{memory, session};
 
@@ -89,7 +89,9 @@ fn mixed(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             exactly(tracer, entry, report.group);
             finish_native(entry)
         }
-        WaitOutcome::Block | WaitOutcome::Nothing if has_own_children(tracer, entry) => native(tracer, entry),
+        WaitOutcome::Block | WaitOutcome::Nothing if has_own_children(tracer, entry) => {
+            native(tracer, entry)
+        }
         WaitOutcome::Block => {
             entry.registers.set_call(abi::SYS_pause);
             Ok(Outcome::Then(After::WaitInPause))
@@ -242,7 +244,8 @@ fn collect(tracer: &mut Tracer, caller: pidns_core::TaskId, host: Tid, number: i
 
 /// Core has something to tell to those of a process who wait.
 pub(super) fn wake(tracer: &Tracer, group: GroupId) {
-    let Some(process) = tracer.set.group_payload(group).and_then(|host| tracer.processes.get(host)) else {
+    let Some(process) = tracer.set.group_payload(group).and_then(|host| tracer.processes.get(host))
+    else {
         return;
     };
     if process.adopted == 0 {
@@ -259,9 +262,4 @@ pub(super) fn wake(tracer: &Tracer, group: GroupId) {
             let _ = ptrace::interrupt(*tid);
         }
     }
-}
-
-/// The stop after our own interrupt, or the end of a group stop.
-pub(super) fn interrupted(_: &mut Tracer, stopped: Stopped) {
-    stopped.run();
 }
