@@ -1,4 +1,48 @@
-//! Project tasks: `cargo xtask help`.
+//! Project tasks: `cargo xtask TASK`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod bench;
+mod chart;
+mod ci;
+mod dist;
+mod layers;
+mod man;
+mod sh;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+  ci             all that has to pass: format, clippy, docs, layers, conformance
+  layers         check which crate may know which, and where unsafe may be
+  conformance .. play the cases of conformance/ in several worlds and compare
+  bench NAME [--svg DIR]
+                 launch, core or ptrace: measure beside what is installed here
+  dist [DIR]     write a tarball and a Debian package of static programs (to target/dist)
+  man [DIR]      write the man pages (to target/man)";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["layers"] => layers::check(),
+        ["conformance", rest @ ..] => ci::conformance(rest),
+        ["bench", name, rest @ ..] => bench::run(name, rest),
+        ["dist"] => dist::write("target/dist".as_ref()),
+        ["dist", directory] => dist::write(directory.as_ref()),
+        ["man"] => man::write("target/man".as_ref()),
+        ["man", directory] => man::write(directory.as_ref()),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -28,6 +28,10 @@ pub enum Role {
     /// A guard outside of the namespace, for a command that is number 1 itself: receives a pidfd of number 1 over
     /// the socket, enforces the time limit, and kills number 1 when the supervisor has gone.
     Guard = 2,
+    /// No namespace, two processes: a child subreaper that starts the command as [`Init`](Self::Init) does, looks for
+    /// all that it has left behind and kills it, and a second one above, which does the same should the first be
+    /// killed. Both go when nothing is left.
+    Keeper = 3,
 }
 
 /// The first record of the supervisor.
@@ -98,6 +102,11 @@ pub enum EventKind {
     Exited = 7,
     /// The command has been ended by the signal [`Event::value`].
     Signaled = 8,
+    /// There is a keeper, [`Event::pid`], and the packet carries a pidfd of it. Comes first.
+    Keeper = 9,
+    /// The process [`Event::pid`] is left and will not go: it may not be killed, and [`Event::value`] is the errno, or
+    /// it has been killed to no effect, and that is 0.
+    Stuck = 10,
 }
 
 /// A record from the image.
@@ -118,4 +127,46 @@ pub struct Event {
     pub system_us: u64,
     /// With an end: the largest resident set, in kilobytes.
     pub max_rss_kb: u64,
+}
+
+impl Config {
+    /// The record as it goes over the socket.
+    pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
+        let words = [self.magic, self.role, self.flags, self.signal].map(u32::to_ne_bytes);
+        let longs = [self.timeout_ns, self.grace_ns, self.sigmask].map(u64::to_ne_bytes);
+        let mut bytes = [0; size_of::<Self>()];
+        let (first, second) = bytes.split_at_mut(16);
+        first.copy_from_slice(words.as_flattened());
+        second.copy_from_slice(longs.as_flattened());
+        bytes
+    }
+}
+
+impl Request {
+    /// The record as it goes over the socket.
+    pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
+        let mut bytes = [0; size_of::<Self>()];
+        bytes.copy_from_slice([self.kind, self.value].map(u32::to_ne_bytes).as_flattened());
+        bytes
+    }
+}
+
+impl Event {
+    /// The record that came over the socket; `None` if it has another size.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; size_of::<Self>()] = bytes.try_into().ok()?;
+        let (words, _) = bytes[..16].as_chunks::<4>();
+        let (longs, _) = bytes[16..].as_chunks::<8>();
+        let [kind, pid, value, core_dumped] = *words else { return None };
+        let [user_us, system_us, max_rss_kb] = *longs else { return None };
+        Some(Self {
+            kind: u32::from_ne_bytes(kind),
+            pid: i32::from_ne_bytes(pid),
+            value: i32::from_ne_bytes(value),
+            core_dumped: u32::from_ne_bytes(core_dumped),
+            user_us: u64::from_ne_bytes(user_us),
+            system_us: u64::from_ne_bytes(system_us),
+            max_rss_kb: u64::from_ne_bytes(max_rss_kb),
+        })
+    }
 }

@@ -1,2 +1,45 @@
-//! Run a command in a PID namespace of its own.
+//! Runs commands in PID namespaces of their own, which end with the command: no process outlives its purpose.
+//!
+//! [`Command`] reads like [`std::process::Command`]. What it starts is in a new PID namespace; when the command ends,
+//! when [`Child`] is dropped, or when the calling process dies in whatever way, every process that is still in the
+//! namespace is killed and reaped, and only then does [`Child::wait`] return.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! let mut job = pidns::Command::new("make").arg("test").timeout(Duration::from_secs(600)).spawn()?;
+//! let status = job.wait()?; // nothing that make started is running any more
+//! assert!(status.success());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The library installs no signal handler and changes no process-wide state; it may be called from any thread, and a
+//! thread that started a job may end before it. Children are handled by pidfd and are invisible to a `waitpid(-1)`
+//! elsewhere in the program. Launching costs the same however much memory the caller has.
+//!
+//! # Features
+//! * `serde`: [`Report`] and what it holds can be serialised.
 #![forbid(unsafe_code)]
+
+mod child;
+mod command;
+mod engine;
+mod error;
+mod namespace;
+pub mod probe;
+mod proc_files;
+mod registry;
+mod report;
+mod status;
+mod stdio;
+
+pub use child::{Change, Child};
+pub use command::{Command, Leftovers, Map, Output, Proc};
+pub use engine::{Engine, PassedOver};
+pub use error::{SpawnError, Stage};
+pub use namespace::{OpenError, PidNamespace, Process, Summary};
+pub use pidns_sys::signal::{Signal, SignalSet, UnknownSignal};
+pub use registry::{BadName, check_name};
+pub use report::{Report, Times, Usage};
+pub use status::ExitStatus;
+pub use stdio::Stdio;

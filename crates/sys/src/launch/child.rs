@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use super::{OnFailure, Shared, ShellArgs, Step, StepResult};
+use super::{OnFailure, Shared, ShellArgs, Step};
 use crate::signal::{Signal, SignalSet};
 use crate::{Errno, Result};
 
@@ -33,7 +33,7 @@ pub(super) extern "C" fn main(shared: *mut c_void) -> ! {
     }
 }
 
-fn perform(step: &Step<'_>) -> StepResult {
+fn perform(step: &Step<'_>) -> Result<()> {
     match *step {
         Step::Write { path, data } => write_file(path, data),
         Step::IsolateMounts => mount(c"none", c"/", ptr::null(), libc::MS_REC | libc::MS_SLAVE),
@@ -55,6 +55,9 @@ fn perform(step: &Step<'_>) -> StepResult {
         Step::DefaultAction(signal) => default_action(signal),
         Step::SignalMask(set) => signal_mask(set),
         Step::Introduce(socket) => introduce(socket),
+        Step::NoNewPrivileges => crate::seccomp::no_new_privileges(),
+        Step::Restrict(ruleset) => ruleset.restrict(),
+        Step::Filter(program) => program.install(),
         Step::ExecuteDescriptor { program, args, env } => {
             // SAFETY: null-terminated arrays of C strings that outlive the call.
             done(unsafe {
@@ -78,11 +81,11 @@ fn call(ret: i64) -> Result<i64> {
     crate::signal::check(ret)
 }
 
-fn done(ret: i64) -> StepResult {
+fn done(ret: i64) -> Result<()> {
     call(ret).map(drop)
 }
 
-fn write_file(path: &CStr, data: &[u8]) -> StepResult {
+fn write_file(path: &CStr, data: &[u8]) -> Result<()> {
     let flags = libc::O_WRONLY | libc::O_CLOEXEC;
     // SAFETY: a C string, and a buffer with its length; the descriptor is our own.
     unsafe {
@@ -93,7 +96,7 @@ fn write_file(path: &CStr, data: &[u8]) -> StepResult {
     }
 }
 
-fn mount(source: &CStr, target: &CStr, kind: *const c_char, flags: libc::c_ulong) -> StepResult {
+fn mount(source: &CStr, target: &CStr, kind: *const c_char, flags: libc::c_ulong) -> Result<()> {
     // SAFETY: C strings, or null where mount(2) allows it.
     done(unsafe {
         libc::syscall(
@@ -107,7 +110,7 @@ fn mount(source: &CStr, target: &CStr, kind: *const c_char, flags: libc::c_ulong
     })
 }
 
-fn keep(fd: RawFd) -> StepResult {
+fn keep(fd: RawFd) -> Result<()> {
     // SAFETY: clears a flag of a descriptor.
     match done(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_SETFD, 0) }) {
         Err(Errno::BADF) => Ok(()),
@@ -124,7 +127,7 @@ struct KernelSigaction {
     mask: u64,
 }
 
-fn default_action(signal: Signal) -> StepResult {
+fn default_action(signal: Signal) -> Result<()> {
     let action = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
     // SAFETY: a live structure of the kernel's layout, and the size of its mask.
     done(unsafe {
@@ -138,7 +141,7 @@ fn default_action(signal: Signal) -> StepResult {
     })
 }
 
-fn signal_mask(set: SignalSet) -> StepResult {
+fn signal_mask(set: SignalSet) -> Result<()> {
     let bits = set.bits();
     // SAFETY: eight bytes, as said.
     done(unsafe {
@@ -159,7 +162,7 @@ struct OneDescriptor {
     fd: RawFd,
 }
 
-fn introduce(socket: RawFd) -> StepResult {
+fn introduce(socket: RawFd) -> Result<()> {
     let mut byte = 0u8;
     // SAFETY: all structures are live and of the sizes given; the pidfd is our own, and goes with the exec.
     unsafe {

@@ -10,6 +10,7 @@
 
 mod child;
 mod stack;
+pub mod traced;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
@@ -17,8 +18,10 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use crate::clone3::{self, CloneArgs};
+use crate::landlock::Ruleset;
+use crate::seccomp::Program;
 use crate::signal::{Blocked, Signal, SignalSet};
-use crate::{Errno, Result, wait};
+use crate::{Errno, wait};
 
 bitflags::bitflags! {
     /// New namespaces for the child. See namespaces(7).
@@ -66,6 +69,12 @@ pub enum Step<'a> {
     SignalMask(SignalSet),
     /// Sends a pidfd of the child itself over this socket and waits for one packet in return.
     Introduce(RawFd),
+    /// Gives up all chances of more rights by exec. See `PR_SET_NO_NEW_PRIVS`.
+    NoNewPrivileges,
+    /// Enters a Landlock domain.
+    Restrict(&'a Ruleset),
+    /// Installs a filter of system calls; what follows has to pass it.
+    Filter(&'a Program),
     /// Executes the program behind a descriptor. See execveat(2), `AT_EMPTY_PATH`.
     ExecuteDescriptor {
         /// The program.
@@ -189,8 +198,15 @@ pub fn launch(
     namespaces: Namespaces,
     steps: &[(Step<'_>, OnFailure)],
 ) -> core::result::Result<Launched, Failure> {
+    launch_on(&mut stack::Stack::new(), namespaces, steps)
+}
+
+fn launch_on(
+    stack: &mut stack::Stack,
+    namespaces: Namespaces,
+    steps: &[(Step<'_>, OnFailure)],
+) -> core::result::Result<Launched, Failure> {
     let at_clone = |errno| Failure { step: None, errno };
-    let stack = stack::Stack::new().map_err(at_clone)?;
     let mut pidfd: RawFd = -1;
     let shared = Shared {
         steps,
@@ -226,12 +242,37 @@ pub fn launch(
     Ok(Launched { pid: pid.unsigned_abs(), pidfd, skipped })
 }
 
-/// Makes a plain child that runs `steps`, in no new namespace. See [`launch`].
-///
-/// # Errors
-/// As [`launch`].
-pub fn launch_here(steps: &[(Step<'_>, OnFailure)]) -> core::result::Result<Launched, Failure> {
-    launch(Namespaces::empty(), steps)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-type StepResult = Result<()>;
+    #[test]
+    fn the_childs_stack_is_twice_as_large_as_it_has_to_be() {
+        let (args, env) = (Strings::new([c"sh"]), Strings::new([]));
+        let shell = ShellArgs::new(&args);
+        let paths = [c"/nonexistent/a", c"/", c"/nonexistent/b"];
+        let steps = [
+            (Step::Write { path: c"/nonexistent/c", data: b"x" }, OnFailure::Skip),
+            (Step::ChangeDirectory(c"/"), OnFailure::Fail),
+            (Step::Keep(0), OnFailure::Fail),
+            (Step::Introduce(-1), OnFailure::Skip),
+            (Step::DefaultAction(Signal::PIPE), OnFailure::Fail),
+            (Step::SignalMask(SignalSet::EMPTY), OnFailure::Fail),
+            (
+                Step::Execute { paths: &paths, args: &args, env: &env, shell: &shell },
+                OnFailure::Fail,
+            ),
+        ];
+        let mut stack = stack::Stack::new();
+        stack.paint();
+        let failure = launch_on(&mut stack, Namespaces::empty(), &steps)
+            .expect_err("there is no such program");
+        assert_eq!(failure, Failure { step: Some(6), errno: Errno::ACCESS });
+        let used = stack.used();
+        assert!(
+            (1..stack.size() / 2).contains(&used),
+            "{used} of {} bytes were used",
+            stack.size()
+        );
+    }
+}

@@ -202,13 +202,6 @@ pub fn send_to_self(signal: Signal) -> Result<()> {
     check(ret).map(drop)
 }
 
-/// The group of the process `pid`; `None` where there is no such process. See getpgid(2).
-pub fn group_of(pid: u32) -> Option<u32> {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)?;
-    let group = rustix::process::getpgid(Some(pid)).ok()?;
-    Some(group.as_raw_nonzero().get().unsigned_abs())
-}
-
 pub(crate) fn check(ret: i64) -> Result<i64> {
     if ret < 0 {
         // SAFETY: reads the calling thread's errno.

@@ -1,0 +1,353 @@
+//! Real processes on the kernel of the host, or under an engine that is given as a prefix.
+//!
+//! The director (this file) sends requests to actors ([`actor`]) over channels that they inherit, and learns from /proc when
+//! all are at rest ([`watch`]). [`stagehand`] keeps the process that makes the first actor of each case.
+
+pub mod actor;
+mod stagehand;
+mod watch;
+
+use crate::script::call::Request;
+use crate::script::case::Need;
+use crate::script::verb::{Reach, Verb};
+use crate::world::{Answer, Event, Outcome, World, WorldError};
+use pidns_sys::raw_channel::{self, Near};
+use stagehand::{SLOTS, Stagehand};
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+use watch::{Expected, Leavers, Look, Watched};
+
+/// How long a world may take to come to rest.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The host, or an engine on it.
+#[derive(Debug)]
+pub struct HostWorld {
+    name: String,
+    prefix: Vec<OsString>,
+    stagehand: Option<Stagehand>,
+    actors: Vec<Player>,
+    leavers: Leavers,
+}
+
+/// What the director knows of an actor.
+#[derive(Debug, Default)]
+struct Player {
+    watched: Option<Watched>,
+    /// It has a request that it has not answered.
+    calling: bool,
+    /// The actor that its request makes, until that has said hello or the request failed.
+    makes: Option<usize>,
+    /// Its request is a vfork.
+    lends: bool,
+    /// It was seen stopped, or dying, so that its request has to wait.
+    held: bool,
+}
+
+impl Player {
+    /// What it may be doing.
+    fn expected(&self) -> Expected {
+        match (self.calling, self.lends) {
+            (false, _) => Expected::Waiting,
+            (true, false) => Expected::Calling,
+            (true, true) => Expected::Lending,
+        }
+    }
+
+    /// Goes on watching the thread under the number of its process; says whether it is there.
+    fn follow_exec(&mut self) -> bool {
+        let process = self.watched.as_ref().map_or(0, |watched| watched.process);
+        let there = Watched::thread(process, process).ok();
+        let found = there.is_some();
+        self.watched = there.or(self.watched.take());
+        found
+    }
+}
+
+/// A call in progress.
+struct Scene {
+    caller: usize,
+    verb: Verb,
+    answer: Option<String>,
+    events: Vec<Event>,
+}
+
+impl HostWorld {
+    /// Makes the world `name` whose actors run under the command `prefix`, which may be empty.
+    #[must_use]
+    pub fn new(name: &str, prefix: Vec<OsString>) -> Self {
+        Self {
+            name: name.to_owned(),
+            prefix,
+            stagehand: None,
+            actors: Vec::new(),
+            leavers: Leavers::default(),
+        }
+    }
+
+    fn stagehand(&self) -> Result<&Stagehand, WorldError> {
+        self.stagehand.as_ref().ok_or_else(|| WorldError::Broken("no stage".to_owned()))
+    }
+
+    /// Takes in what the actors have said.
+    fn listen(&mut self, scene: &mut Scene) -> Result<(), WorldError> {
+        for slot in 0..self.actors.len() {
+            while let Some(message) = self.stagehand()?.slots[slot].0.receive_now()? {
+                self.heard(scene, slot, &message.text, message.sender);
+            }
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, scene: &mut Scene, slot: usize, text: &str, sender: i32) {
+        match text.split_once(' ') {
+            Some(("hello", number)) => self.born(scene, slot, number, sender),
+            Some(("exec", number)) => {
+                self.reborn(scene, slot, sender);
+                self.born(scene, slot, number, sender);
+            }
+            _ => self.answered(scene, slot, text),
+        }
+    }
+
+    fn answered(&mut self, scene: &mut Scene, slot: usize, text: &str) {
+        let player = &mut self.actors[slot];
+        player.calling = false;
+        player.makes = player.makes.filter(|_| !text.starts_with('E'));
+        if slot == scene.caller && scene.answer.is_none() {
+            scene.answer = Some(text.to_owned());
+        } else {
+            scene.events.push(Event::Done { slot, text: text.to_owned() });
+        }
+    }
+
+    fn born(&mut self, scene: &mut Scene, slot: usize, number: &str, sender: i32) {
+        self.actors[slot].watched = Watched::find(sender, &actor::thread_name(slot)).ok();
+        scene.events.push(Event::Born { slot, number: number.parse().unwrap_or(0) });
+        for player in &mut self.actors {
+            player.makes = player.makes.filter(|expected| *expected != slot);
+        }
+    }
+
+    /// An actor has executed a program: its call is done, and the other threads of its process are dead.
+    fn reborn(&mut self, scene: &mut Scene, slot: usize, sender: i32) {
+        for (other, player) in self.actors.iter_mut().enumerate() {
+            match &player.watched {
+                Some(watched) if other != slot && watched.process == sender => {
+                    self.leavers.add_thread(watched);
+                    *player = Player::default();
+                    scene.events.push(Event::Gone { slot: other });
+                }
+                _ => {}
+            }
+        }
+        // A child made on shared memory executes before it is known; that is its birth.
+        if self.actors[slot].watched.is_none() {
+            return;
+        }
+        self.actors[slot].calling = false;
+        if slot == scene.caller && scene.verb == Verb::Exec {
+            scene.answer = Some("0".to_owned());
+        } else {
+            scene.events.push(Event::Done { slot, text: "0".to_owned() });
+        }
+    }
+
+    /// Reports whether nothing moves any more. Drops the dead.
+    fn is_at_rest(&mut self, scene: &mut Scene) -> bool {
+        match self.look_at_all(scene) {
+            None => false,
+            Some(_) if self.is_newcomer_due() => false,
+            Some(_) if self.leavers.any_left() => false,
+            Some(first) => self.look_at_all(scene) == Some(first),
+        }
+    }
+
+    /// A call that makes an actor is not over before that has said hello; unless its caller is held up before it.
+    fn is_newcomer_due(&self) -> bool {
+        let due = |player: &Player| player.makes.is_some() && !(player.calling && player.held);
+        self.actors.iter().any(|player| player.watched.is_some() && due(player))
+    }
+
+    /// Looks at every task once. `None`: one of them moves.
+    fn look_at_all(&mut self, scene: &mut Scene) -> Option<Vec<Look>> {
+        let mut looks = Vec::with_capacity(self.actors.len());
+        for slot in 0..self.actors.len() {
+            let player = &mut self.actors[slot];
+            let Some(watched) = &player.watched else {
+                continue;
+            };
+            let expected = player.expected();
+            match watched.look(expected) {
+                Look::Moving => return None,
+                look @ (Look::AtRest(_) | Look::Held(_)) => {
+                    player.held = matches!(look, Look::Held(_));
+                    looks.push(look);
+                }
+                // A thread that executes a program leaves its number for that of its process.
+                Look::Vanished if player.makes == Some(slot) && player.follow_exec() => {
+                    return None;
+                }
+                look @ (Look::Zombie | Look::Vanished) => {
+                    if let (Look::Vanished, Some(watched)) = (look, player.watched.take()) {
+                        self.leavers.add(watched.number);
+                    }
+                    *player = Player::default();
+                    scene.events.push(Event::Gone { slot });
+                    looks.push(look);
+                }
+            }
+        }
+        for supervisor in &self.stagehand.as_ref()?.supervisors {
+            match supervisor.look(Expected::Waiting) {
+                Look::Moving => return None,
+                look => looks.push(look),
+            }
+        }
+        Some(looks)
+    }
+
+    /// Waits until the call is over and the world at rest.
+    fn settle(&mut self, scene: &mut Scene) -> Result<(), WorldError> {
+        let deadline = Instant::now() + PATIENCE;
+        let is_quiet = scene.verb.signature().reach == Reach::Self_;
+        loop {
+            self.listen(scene)?;
+            if is_quiet && scene.answer.is_some() {
+                return Ok(());
+            }
+            if self.is_at_rest(scene) {
+                // What was said before all came to rest is in the channels by now.
+                let known = scene.events.len();
+                let had_answer = scene.answer.is_some();
+                self.listen(scene)?;
+                if scene.events.len() == known && scene.answer.is_some() == had_answer {
+                    return Ok(());
+                }
+            } else if Instant::now() > deadline {
+                return Err(WorldError::Broken(format!(
+                    "no rest after {}: {}",
+                    scene.verb.signature().name,
+                    self.describe()
+                )));
+            } else {
+                self.wait_for_a_word()?;
+            }
+        }
+    }
+
+    /// Says what every task is doing, for a person.
+    fn describe(&self) -> String {
+        let watched = self
+            .actors
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, player)| Some((slot, player.watched.as_ref()?)));
+        watched
+            .map(|(slot, watched)| format!("{slot}: {}", watched.describe()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    fn wait_for_a_word(&self) -> Result<(), WorldError> {
+        let stagehand = self.stagehand()?;
+        let channels: Vec<&Near> =
+            stagehand.slots[..self.actors.len()].iter().map(|(near, _)| near).collect();
+        raw_channel::wait_any(&channels, Duration::from_micros(50))?;
+        Ok(())
+    }
+
+    fn outcome(&self, scene: Scene) -> Outcome {
+        let Scene { caller, answer, mut events, .. } = scene;
+        let answer = match answer {
+            Some(text) => Answer::Done(text),
+            None if self.actors[caller].watched.is_none() => Answer::Gone,
+            None => Answer::Blocked,
+        };
+        if answer == Answer::Gone {
+            events.retain(|event| *event != Event::Gone { slot: caller });
+        }
+        Outcome { answer, events }
+    }
+
+    fn grow(&mut self, slot: usize) -> Result<(), WorldError> {
+        if slot >= SLOTS {
+            return Err(WorldError::Broken(format!("more than {SLOTS} actors")));
+        }
+        if self.actors.len() <= slot {
+            self.actors.resize_with(slot + 1, Player::default);
+        }
+        Ok(())
+    }
+}
+
+impl World for HostWorld {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn begin(&mut self, needs: &[Need]) -> Result<(), WorldError> {
+        check_needs(needs)?;
+        if self.stagehand.is_none() {
+            watch::share_one_cpu();
+            self.stagehand = Some(Stagehand::start(&self.prefix)?);
+        }
+        self.actors.clear();
+        self.grow(0)?;
+        let stagehand = self.stagehand.as_mut().expect("made above");
+        stagehand.begin(needs.contains(&Need::Proc))?;
+        let mut scene = Scene { caller: 0, verb: Verb::Fork, answer: None, events: Vec::new() };
+        let deadline = Instant::now() + PATIENCE;
+        while self.actors[0].watched.is_none() {
+            self.wait_for_a_word()?;
+            self.listen(&mut scene)?;
+            if Instant::now() > deadline {
+                return Err(WorldError::Broken("the first actor does not appear".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, slot: usize, request: &Request) -> Result<Outcome, WorldError> {
+        let makes = match request.verb {
+            Verb::Exec => Some(slot),
+            verb => verb.makes_actor().then(|| request.int(0) as usize),
+        };
+        self.grow(makes.unwrap_or(0))?;
+        self.stagehand()?.slots[slot].0.send(&request.encode())?;
+        let player = &mut self.actors[slot];
+        player.calling = true;
+        player.makes = makes;
+        player.lends = request.verb == Verb::Vfork;
+        let mut scene =
+            Scene { caller: slot, verb: request.verb, answer: None, events: Vec::new() };
+        self.settle(&mut scene)?;
+        Ok(self.outcome(scene))
+    }
+
+    fn end(&mut self) -> Result<(), WorldError> {
+        self.actors.clear();
+        let ended = match self.stagehand.as_mut() {
+            Some(stagehand) => stagehand.end(),
+            None => Ok(()),
+        };
+        if ended.is_err() {
+            self.stagehand = None;
+        }
+        ended
+    }
+}
+
+fn check_needs(needs: &[Need]) -> Result<(), WorldError> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = |key: &str| {
+        status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned()
+    };
+    if needs.contains(&Need::Root) && line("Uid:").split_whitespace().nth(1) != Some("0") {
+        return Err(WorldError::Skip("needs root".to_owned()));
+    }
+    if needs.contains(&Need::LevelOne) && line("NSpid:").split_whitespace().count() != 1 {
+        return Err(WorldError::Skip("needs to start in the initial namespace".to_owned()));
+    }
+    Ok(())
+}

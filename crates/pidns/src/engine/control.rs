@@ -1,0 +1,166 @@
+//! The supervisor's end of the socket to a `pidns-init`.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use pidns_init::protocol::{self, Config, EventKind, Request, RequestKind, Role};
+use pidns_sys::signal::Signal;
+use pidns_sys::socket::{self, Mode};
+use pidns_sys::{Errno, Result};
+
+use super::{Event, Spec};
+use crate::error::{SpawnError, Stage};
+use crate::report::Usage;
+use crate::status::ExitStatus;
+
+#[derive(Debug)]
+pub(super) struct Control(OwnedFd);
+
+/// A packet from the other end, or its close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packet {
+    Started { number: i32 },
+    ForkFailed(i32),
+    ExecFailed(i32),
+    Keeper { pid: u32 },
+    Stuck(Stuck),
+    Event(Event),
+    Closed,
+}
+
+/// A process that is left and will not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stuck {
+    pub(super) pid: u32,
+    /// Why it may not be killed; `None` if it has been, to no effect.
+    pub(super) errno: Option<Errno>,
+}
+
+impl Control {
+    /// Makes the socket, with the configuration for `role` waiting in it, and returns the image's end too.
+    pub(super) fn new(role: Role, spec: &Spec) -> Result<(Self, OwnedFd)> {
+        let (ours, theirs) = socket::pair()?;
+        socket::send(&ours, &config(role, spec).to_bytes())?;
+        Ok((Self(ours), theirs))
+    }
+
+    pub(super) fn request(&self, kind: RequestKind, value: u32) -> Result<()> {
+        let request = Request { kind: kind as u32, value };
+        match socket::send(&self.0, &request.to_bytes()) {
+            // It has ended, or is about to: nothing is left to ask for.
+            Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            result => result,
+        }
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+        self.request(RequestKind::Signal, signal.number().unsigned_abs())
+    }
+
+    /// The next packet that means something to this version.
+    pub(super) fn receive(&self, mode: Mode) -> Result<Packet> {
+        loop {
+            let mut bytes = [0; size_of::<protocol::Event>()];
+            let length = match socket::receive(&self.0, &mut bytes, mode) {
+                Ok(0) | Err(Errno::CONNRESET) => return Ok(Packet::Closed),
+                other => other?,
+            };
+            if let Some(packet) = protocol::Event::from_bytes(&bytes[..length]).and_then(packet) {
+                return Ok(packet);
+            }
+        }
+    }
+
+    /// Waits until the command's program has been executed, and returns the command's number.
+    pub(super) fn await_start(&self) -> std::result::Result<u32, SpawnError> {
+        match self.receive(Mode::Block) {
+            Ok(Packet::Started { number }) => Ok(number.unsigned_abs()),
+            Ok(Packet::ForkFailed(errno)) => Err(SpawnError::from_raw(Stage::Fork, errno)),
+            Ok(Packet::ExecFailed(errno)) => Err(SpawnError::from_raw(Stage::Exec, errno)),
+            Ok(_) => Err(SpawnError::new(Stage::Init, Errno::SRCH)),
+            Err(errno) => Err(SpawnError::new(Stage::Init, errno)),
+        }
+    }
+
+    /// The next packet as [`receive`](Self::receive) gives it, and the descriptor that it carries.
+    pub(super) fn receive_with_descriptor(&self) -> Result<(Packet, Option<OwnedFd>)> {
+        loop {
+            let mut bytes = [0; size_of::<protocol::Event>()];
+            let (length, fd) = match socket::receive_with_descriptor(&self.0, &mut bytes) {
+                Ok((0, _)) | Err(Errno::CONNRESET) => return Ok((Packet::Closed, None)),
+                other => other?,
+            };
+            if let Some(packet) = protocol::Event::from_bytes(&bytes[..length]).and_then(packet) {
+                return Ok((packet, fd));
+            }
+        }
+    }
+
+    /// The next event, if there is one now. What only matters at the start is passed over.
+    pub(super) fn next_event(&self) -> Result<Option<Event>> {
+        loop {
+            match self.receive(Mode::NonBlock) {
+                Ok(Packet::Event(event)) => return Ok(Some(event)),
+                Ok(Packet::Closed) => return Ok(Some(Event::Gone)),
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn config(role: Role, spec: &Spec) -> Config {
+    Config {
+        magic: protocol::MAGIC,
+        role: role as u32,
+        flags: if spec.hold { Config::HOLD } else { 0 },
+        signal: spec.signal.number().unsigned_abs(),
+        timeout_ns: spec.timeout.map_or(0, |timeout| nanoseconds(timeout).max(1)),
+        grace_ns: nanoseconds(spec.grace),
+        sigmask: spec.mask.bits(),
+    }
+}
+
+/// 584 years are enough.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn packet(event: protocol::Event) -> Option<Packet> {
+    let kind = |wanted: EventKind| event.kind == wanted as u32;
+    let signal = || Signal::new(event.value);
+    let ended = |status| Packet::Event(Event::Ended(status, usage(&event)));
+    Some(match event.kind {
+        _ if kind(EventKind::Started) => Packet::Started { number: event.pid },
+        _ if kind(EventKind::ForkFailed) => Packet::ForkFailed(event.value),
+        _ if kind(EventKind::ExecFailed) => Packet::ExecFailed(event.value),
+        _ if kind(EventKind::Keeper) => Packet::Keeper { pid: event.pid.unsigned_abs() },
+        _ if kind(EventKind::Stuck) => Packet::Stuck(Stuck {
+            pid: event.pid.unsigned_abs(),
+            errno: (event.value != 0).then(|| Errno::from_raw_os_error(event.value)),
+        }),
+        _ if kind(EventKind::Stopped) => Packet::Event(Event::Stopped(signal()?)),
+        _ if kind(EventKind::Continued) => Packet::Event(Event::Continued),
+        _ if kind(EventKind::TimedOut) => Packet::Event(Event::TimedOut),
+        _ if kind(EventKind::Exited) => ended(ExitStatus::exited(event.value)),
+        _ if kind(EventKind::Signaled) => {
+            ended(ExitStatus::killed(signal()?, event.core_dumped != 0))
+        }
+        _ => return None,
+    })
+}
+
+fn usage(event: &protocol::Event) -> Usage {
+    Usage {
+        user: Duration::from_micros(event.user_us),
+        system: Duration::from_micros(event.system_us),
+        max_rss_kb: event.max_rss_kb,
+    }
+}

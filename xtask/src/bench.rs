@@ -1,0 +1,80 @@
+//! `cargo xtask bench NAME`: builds what a bench needs, runs it, and draws what it printed.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::chart::{self, Chart};
+use crate::sh;
+
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
+const CHARTS: [Chart; 2] = [
+    Chart {
+        file: "launch.svg",
+        title: "Launching a command that does nothing: from start to end, median",
+        prefix: "launch.",
+        suffix: "_us",
+    },
+    Chart {
+        file: "teardown.svg",
+        title: "From the end of a command that leaves 100 processes until the launcher is gone, median",
+        prefix: "teardown.",
+        suffix: "_100_us",
+    },
+];
+
+/// Runs the bench `name` with the `pidns` of this tree: one as cargo builds it, and a static one where that can be
+/// had. With `--svg DIR` among the words, draws charts too.
+pub(crate) fn run(name: &str, words: &[&str]) -> Result<()> {
+    let (words, charts) = match words {
+        [rest @ .., "--svg", directory] => (rest, Some(Path::new(*directory))),
+        words => (words, None),
+    };
+    let mut bench = sh::cargo("run --quiet --release -p pidns-benches --");
+    bench.arg(name).args(words);
+    if name != "core" {
+        sh::run(&mut sh::cargo("build --quiet --release -p pidns-cli"))?;
+        bench.env("PIDNS_BENCH_DYNAMIC", target().join("release/pidns"));
+        if let Some(program) = static_program()? {
+            bench.env("PIDNS_BENCH_STATIC", program);
+        }
+    }
+    let lines = lines_of(&mut bench)?;
+    let Some(directory) = charts else { return Ok(()) };
+    let drawn = |chart: &&Chart| lines.iter().any(|line| line.starts_with(chart.prefix));
+    CHARTS.iter().filter(drawn).try_for_each(|chart| chart::draw(chart, &lines, directory))
+}
+
+/// Runs `command` and returns its lines, which are shown as they come.
+fn lines_of(command: &mut Command) -> Result<Vec<String>> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut lines = Vec::new();
+    for line in BufReader::new(child.stdout.take().context("its output is piped")?).lines() {
+        let line = line?;
+        println!("{line}");
+        lines.push(line);
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "the bench failed: {status}");
+    Ok(lines)
+}
+
+/// A static `pidns`, where the musl target is installed.
+pub(crate) fn static_program() -> Result<Option<PathBuf>> {
+    let installed = Command::new("rustup").args(["target", "list", "--installed"]).output();
+    if !installed.is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout).lines().any(|line| line == MUSL)
+    }) {
+        println!("skipped: a static pidns: rustup has no {MUSL} (rustup target add {MUSL})");
+        return Ok(None);
+    }
+    sh::run(&mut sh::cargo(&format!("build --quiet --release -p pidns-cli --target {MUSL}")))?;
+    Ok(Some(target().join(MUSL).join("release/pidns")))
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| sh::root().join("target"), PathBuf::from)
+}
