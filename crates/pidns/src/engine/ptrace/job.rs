@@ -9,12 +9,12 @@ use std::thread::{self, JoinHandle};
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, twin};
+use pidns_sys::{Errno, twin};
 
 use super::start::{self, First};
 use crate::engine::control::Control;
 use crate::engine::image::Image;
-use crate::engine::reap::{collect, give_up};
+use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{Steps, as_c_strs};
 use crate::engine::{Event, Job, NumberOne, Spec};
 use crate::error::{SpawnError, Stage};
@@ -182,7 +182,7 @@ impl Job for Traced {
     fn signal(&self, signal: Signal) -> io::Result<()> {
         match self.guard {
             None => Ok(self.control.signal(signal)?),
-            Some(_) => Ok(pidfd::send_signal(&self.pidfd, signal)?),
+            Some(_) => send_signal(&self.pidfd, signal),
         }
     }
 
@@ -195,25 +195,17 @@ impl Job for Traced {
     }
 
     fn kill(&self) -> io::Result<()> {
-        match pidfd::send_signal(&self.pidfd, Signal::KILL) {
-            // It has ended, and the tracer has collected it.
-            Err(Errno::SRCH) => Ok(()),
-            result => Ok(result?),
-        }
+        send_signal(&self.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.join()?;
-        if let Some(guard) = &self.guard {
-            // It sees the command's end too, and ends; it may have been killed and collected before.
-            match collect(&guard.pidfd) {
-                Err(error) if error.raw_os_error() != Some(Errno::CHILD.raw_os_error()) => {
-                    return Err(error);
-                }
-                _ => self.guard = None,
-            }
+        if let Some(guard) = self.guard.take() {
+            // It would end by itself, if nobody has stopped it.
+            send_signal(&guard.pidfd, Signal::KILL)?;
+            collect(&guard.pidfd)?;
         }
-        Ok(status)
+        Ok(Some(status))
     }
 }
 
