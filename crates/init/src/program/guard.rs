@@ -15,7 +15,8 @@ use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
 pub(crate) fn run(config: &Config) -> ! {
     // In the caller's process group, but not to be ended from its terminal.
     sys::set_mask(SignalSet::ALL);
-    supervise::keep_own_fds();
+    supervise::close_standard_fds();
+    supervise::close_strangers();
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());

@@ -11,6 +11,8 @@ mod entrypoint;
 mod exec;
 mod guard;
 mod init;
+mod job;
+mod keeper;
 #[cfg(not(any(test, clippy)))]
 mod mem;
 mod message;

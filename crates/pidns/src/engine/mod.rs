@@ -5,7 +5,11 @@
 
 mod auto;
 mod control;
+mod image;
 mod kernel;
+mod reap;
+mod steps;
+mod subreaper;
 
 use std::ffi::CString;
 use std::io;
@@ -132,8 +136,7 @@ pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<Chosen, SpawnError> 
 fn launch_with(engine: Engine, spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     match engine {
         Engine::Kernel => kernel::launch(spec),
-        Engine::Auto | Engine::Ptrace | Engine::Subreaper => {
-            Err(SpawnError::new(Stage::Engine, Errno::NOSYS))
-        }
+        Engine::Subreaper => subreaper::launch(spec),
+        Engine::Auto | Engine::Ptrace => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
     }
 }

@@ -17,10 +17,11 @@ use pidns_sys::signal::Signal;
 use pidns_sys::wait::{self, Change, Wanted};
 use pidns_sys::{Errno, pidfd};
 
-use super::image::Image;
-use super::steps::{IdMaps, Steps, as_c_strs};
-use super::{collect, failed, give_up, namespaces};
+use super::namespaces;
 use crate::engine::control::Control;
+use crate::engine::image::Image;
+use crate::engine::reap::{collect, give_up};
+use crate::engine::steps::{self, IdMaps, Steps, as_c_strs};
 use crate::engine::{Event, Job, Spec};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
@@ -66,7 +67,7 @@ fn start(spec: &Spec, env: &Strings<'_>, guard: &Control) -> Result<Launched, Sp
     steps.push(Stage::Arguments, Step::DefaultAction(Signal::PIPE));
     steps.push(Stage::Arguments, Step::SignalMask(spec.mask));
     steps.push(Stage::Exec, Step::Execute { paths: &paths, args: &args, env, shell: &shell });
-    launch::launch(namespaces, &steps.list).map_err(|failure| failed(failure, &steps.stages))
+    launch::launch(namespaces, &steps.list).map_err(|failure| steps::failed(failure, &steps.stages))
 }
 
 /// Where `program` may be, in order: as execvp(3) looks, by the command's own PATH.

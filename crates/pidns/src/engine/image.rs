@@ -8,10 +8,9 @@ use pidns_init::protocol::{Role, SUPERVISED};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
 use pidns_sys::{fd, pidfd, program};
 
-use super::failed;
-use super::steps::{Steps, as_c_strs};
-use crate::engine::Spec;
-use crate::engine::control::Control;
+use super::Spec;
+use super::control::Control;
+use super::steps::{self, Steps, as_c_strs};
 use crate::error::{SpawnError, Stage};
 use crate::stdio::FLOOR;
 
@@ -51,7 +50,7 @@ impl Image {
         list.push((Step::ExecuteDescriptor { program, args: &args, env }, OnFailure::Fail));
         stages.push(Stage::Init);
         let launched =
-            launch::launch(namespaces, &list).map_err(|failure| failed(failure, &stages))?;
+            launch::launch(namespaces, &list).map_err(|failure| steps::failed(failure, &stages))?;
         Ok((launched, self.control))
     }
 }

@@ -4,12 +4,12 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use pidns_init::protocol::{CONTROL_FD, WATCH_FD};
-use pidns_sys::launch::{Namespaces, OnFailure, Step};
+use pidns_sys::launch::{Failure, Namespaces, OnFailure, Step};
 use pidns_sys::privilege;
 
+use super::Spec;
 use crate::command::{Map, Proc};
-use crate::engine::Spec;
-use crate::error::Stage;
+use crate::error::{SpawnError, Stage};
 
 /// Steps and, at the same places, their stages.
 pub(super) struct Steps<'a> {
@@ -61,10 +61,15 @@ impl<'a> Steps<'a> {
             steps.list.push((Step::MountProc, on_failure));
             steps.stages.push(Stage::Proc);
         }
-        if let Some(directory) = &spec.directory {
-            steps.push(Stage::Directory, Step::ChangeDirectory(directory));
-        }
+        steps.directory(spec);
         steps
+    }
+
+    /// Enters the working directory.
+    pub(super) fn directory(&mut self, spec: &'a Spec) {
+        if let Some(directory) = &spec.directory {
+            self.push(Stage::Directory, Step::ChangeDirectory(directory));
+        }
     }
 
     /// Puts the descriptors 0, 1 and 2 of the command in place.
@@ -108,4 +113,10 @@ impl<'a> Steps<'a> {
 /// The strings of `list`, as exec steps take them.
 pub(super) fn as_c_strs(list: &[CString]) -> impl Iterator<Item = &CStr> {
     list.iter().map(CString::as_c_str)
+}
+
+/// What went wrong in a launch whose steps belong to `stages`.
+pub(super) fn failed(failure: Failure, stages: &[Stage]) -> SpawnError {
+    let stage = failure.step.and_then(|step| stages.get(step).copied());
+    SpawnError::new(stage.unwrap_or(Stage::Namespace), failure.errno)
 }
