@@ -36,14 +36,37 @@ impl Tally {
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) pid: i32,
+    handle: Handle,
+}
+
+/// What a process is signalled by.
+#[derive(Clone, Copy)]
+enum Handle {
     /// Open during the visit.
-    pub(super) pidfd: i32,
+    Pidfd(i32),
+    /// A child of this process, which nobody else reaps: its number is its own during the visit.
+    Child,
+}
+
+impl Found {
+    pub(super) fn signal(self, signal: i32) -> sys::Result<()> {
+        match self.handle {
+            Handle::Pidfd(pidfd) => sys::pidfd_kill(pidfd, signal),
+            Handle::Child => sys::kill(self.pid, signal),
+        }
+    }
+
+    /// As long as this is so, its number is its own.
+    fn is_unreaped(self) -> bool {
+        // Who may not be signalled is there too.
+        matches!(self.signal(0), Ok(()) | Err(Errno::EPERM))
+    }
 }
 
 /// Sends `signal` to all descendants that are there now.
 pub(super) fn signal(signal: i32) -> Tally {
     walk(&mut |found| {
-        let _ = sys::pidfd_kill(found.pidfd, signal);
+        let _ = found.signal(signal);
     })
 }
 
@@ -79,7 +102,7 @@ impl Walk<'_> {
             return self.below_thread(parent, process, process, depth);
         }
         let Ok(directory) = sys::open(tasks.as_c_str()) else { return };
-        let mut room = Entries([0; 512]);
+        let mut room = Entries([0; 256]);
         let mut more = true;
         while more {
             more = sys::next_entries(directory, &mut room, |name| {
@@ -103,7 +126,7 @@ impl Walk<'_> {
         ];
         let Some(path) = Path::new(&parts) else { return };
         let Ok(file) = sys::open(path.as_c_str()) else { return };
-        let mut buffer = [0; 1024];
+        let mut buffer = [0; 512];
         let mut offset = 0;
         let mut child = 0_i32;
         while let Ok(bytes) = sys::read_at(file, &mut buffer, offset) {
@@ -130,15 +153,30 @@ impl Walk<'_> {
         }
         match sys::pidfd_open(pid) {
             Ok(pidfd) => {
-                let found = Found { pid, pidfd };
-                if is_child(found, parent, self.own) {
+                let found = Found { pid, handle: Handle::Pidfd(pidfd) };
+                if self.is_child(found, pidfd, parent) {
                     self.visit(found, depth);
                 }
                 sys::close(pidfd);
             }
-            // No descriptor: those above are closed before the next look, after which there are fewer generations.
             Err(Errno::ESRCH) => {}
+            // No descriptor is to be had.
+            Err(_) if parent.is_none() && sys::is_child_by_number(pid) => {
+                self.visit(Found { pid, handle: Handle::Child }, depth);
+            }
+            // Those above are killed before the next look, after which there are fewer generations.
             Err(_) => self.tally.is_cut = true,
+        }
+    }
+
+    /// Says whether `found`, the process of `pidfd`, is a child of `parent`, or of this process.
+    fn is_child(&self, found: Found, pidfd: i32, parent: Option<Found>) -> bool {
+        let Some(parent) = parent else { return sys::is_child(pidfd) };
+        match sys::parent_of(pidfd).ok().or_else(|| parent_by_stat(found)) {
+            // An orphan of a moment ago, which we have adopted.
+            Some(ppid) if ppid == self.own => sys::is_child(pidfd),
+            Some(ppid) => ppid == parent.pid && parent.is_unreaped(),
+            None => false,
         }
     }
 
@@ -163,19 +201,9 @@ impl Walk<'_> {
     }
 }
 
-/// Says whether `process` is a child of this process, whose number is `own`, or of `parent`.
-fn is_child(process: Found, parent: Option<Found>, own: i32) -> bool {
-    let Some(parent) = parent else { return sys::is_child(process.pidfd) };
-    let ppid = sys::parent_of(process.pidfd).ok().or_else(|| parent_by_stat(process));
-    // An orphan of a moment ago has been adopted by us.
-    ppid == Some(own) && sys::is_child(process.pidfd)
-        || ppid == Some(parent.pid) && sys::is_unreaped(parent.pidfd)
-}
-
-/// The number of the parent of `process`, from /proc: proc_pid_stat(5).
-fn parent_by_stat(process: Found) -> Option<i32> {
-    let path =
-        Path::new(&[Part::Text(b"/proc/"), Part::Number(process.pid), Part::Text(b"/stat")])?;
+/// The number of the parent of `found`, from /proc, where the kernel does not tell it of a pidfd: proc_pid_stat(5).
+fn parent_by_stat(found: Found) -> Option<i32> {
+    let path = Path::new(&[Part::Text(b"/proc/"), Part::Number(found.pid), Part::Text(b"/stat")])?;
     let file = sys::open(path.as_c_str()).ok()?;
     let mut buffer = [0; 256];
     let text = sys::read_at(file, &mut buffer, 0).unwrap_or_default();
@@ -187,7 +215,7 @@ fn parent_by_stat(process: Found) -> Option<i32> {
         .and_then(number);
     sys::close(file);
     // As long as it has not been reaped, what its number told was about it.
-    ppid.filter(|_| sys::is_unreaped(process.pidfd))
+    ppid.filter(|_| found.is_unreaped())
 }
 
 /// The highest number that a process can have: proc_sys_kernel(5), `pid_max`.

@@ -111,7 +111,7 @@ fn await_end() -> bool {
 fn tell_stuck() {
     let mut told = 0;
     descendants::walk(&mut |found| {
-        let errno = sys::pidfd_kill(found.pidfd, sys::SIGKILL).map_or_else(|errno| errno.0, |()| 0);
+        let errno = found.signal(sys::SIGKILL).map_or_else(|errno| errno.0, |()| 0);
         told += 1;
         if told <= TOLD {
             // One who is not listening is not to be waited for.

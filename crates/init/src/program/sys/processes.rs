@@ -2,18 +2,12 @@
 
 use core::mem::{MaybeUninit, size_of};
 
-use super::{Errno, Result, SIGCHLD, check, nr, syscall3, syscall6};
+use super::{Result, SIGCHLD, check, nr, syscall3, syscall6};
 
 /// Opens a pidfd of the process `pid`; close-on-exec: pidfd_open(2).
 pub(crate) fn pidfd_open(pid: i32) -> Result<i32> {
     // SAFETY: takes numbers only.
     check(unsafe { syscall3(nr::PIDFD_OPEN, pid as usize, 0, 0) }).map(|fd| fd as i32)
-}
-
-/// Says whether the process of `pidfd` has not been reaped yet: its number is its own as long as this is so.
-pub(crate) fn is_unreaped(pidfd: i32) -> bool {
-    // Who may not be signalled is there too.
-    matches!(super::pidfd_kill(pidfd, 0), Ok(()) | Err(Errno::EPERM))
 }
 
 /// Says whether the process of `pidfd` is a child of this process that it has not reaped: waitid(2) with `P_PIDFD`.
