@@ -1,6 +1,6 @@
 //! Words on the command line: durations and signals; and durations in messages.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -31,6 +31,11 @@ pub(crate) fn signal(text: &str) -> Result<Signal, pidns::UnknownSignal> {
     text.parse()
 }
 
+/// Reads the name of a job.
+pub(crate) fn name(text: &str) -> Result<String, pidns::BadName> {
+    pidns::check_name(text).map(|()| text.to_owned())
+}
+
 /// Writes a duration for a person: three significant digits or whole seconds.
 pub(crate) fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -56,6 +61,17 @@ pub(crate) fn quoted(word: &OsStr) -> String {
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect();
     format!("'{}'", visible.replace('\'', "'\\''"))
+}
+
+/// Writes a command line so that a shell would read it back.
+pub(crate) fn words(command: &[OsString]) -> String {
+    let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+/// The words of a command line as JSON has them: what is no text is marked.
+pub(crate) fn lossy(command: &[OsString]) -> Vec<String> {
+    command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 /// The text of an error, without the "(os error N)" that std adds.

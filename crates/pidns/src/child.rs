@@ -1,5 +1,6 @@
 //! A command that runs.
 
+use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -7,8 +8,10 @@ use std::time::{Duration, Instant};
 use pidns_sys::poll;
 use pidns_sys::signal::Signal;
 
-use crate::engine::{Chosen, Event, Job};
+use crate::engine::{Chosen, Engine, Event, Job};
+use crate::error::{SpawnError, Stage};
 use crate::namespace::{PidNamespace, Process};
+use crate::registry::{Claim, Record};
 use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
 
@@ -26,6 +29,8 @@ pub struct Child {
     hold: bool,
     since: Instant,
     report: Report,
+    /// How others find the job.
+    claim: Option<Claim>,
 }
 
 /// How often, and how far apart, leftovers are looked at until two looks agree.
@@ -89,7 +94,33 @@ impl Child {
             hold,
             since: now,
             report,
+            claim: None,
         }
+    }
+
+    /// Lets others find the job: by its name or, if the kernel does not know its namespace, by its number.
+    ///
+    /// # Errors
+    /// Where the file of the name cannot be written. For a job without a name, that is no failure.
+    pub(crate) fn register(
+        &mut self,
+        name: Option<Claim>,
+        command: &[OsString],
+    ) -> Result<(), SpawnError> {
+        let engine = self.report.engine;
+        let mut claim = match name {
+            Some(claim) => claim,
+            None if engine == Engine::Kernel => return Ok(()),
+            None => match Claim::number(self.init_pid()) {
+                Ok(claim) => claim,
+                Err(_) => return Ok(()),
+            },
+        };
+        let init = self.init_pid();
+        let record = Record::new(engine, init, self.job.number(), self.job.command_pid(), command);
+        claim.publish(record).map_err(|error| SpawnError::of_io(Stage::Name, &error))?;
+        self.claim = Some(claim);
+        Ok(())
     }
 
     /// The caller's number of number 1 of the namespace, which is the command itself with
@@ -108,7 +139,8 @@ impl Child {
     /// # Errors
     /// `EMFILE`, `ENFILE`.
     pub fn namespace(&self) -> io::Result<PidNamespace> {
-        Ok(PidNamespace::new(self.init_pid(), self.job.pidfd().try_clone_to_owned()?))
+        let pidfd = self.job.pidfd().try_clone_to_owned()?;
+        Ok(PidNamespace::new(self.report.engine, self.init_pid(), pidfd, self.report.number))
     }
 
     /// Waits until the command has ended and all other processes of the namespace are killed and reaped. Closes
@@ -263,14 +295,14 @@ impl Child {
     /// have to agree, or the last one counts.
     fn leftovers(&self) -> io::Result<Vec<Process>> {
         let namespace = self.namespace()?;
-        let mut before = namespace.processes()?;
+        let mut before = namespace.descendants()?;
         for _ in 0..SETTLE_LOOKS {
             if before.is_empty() {
                 break;
             }
             // Number 1 waits for us, so this is a pause that its death cuts short.
             poll::readable([self.pidfd()], Some(SETTLE_PAUSE))?;
-            let now = namespace.processes()?;
+            let now = namespace.descendants()?;
             let settled =
                 now.iter().map(Process::identity).eq(before.iter().map(Process::identity));
             before = now;
@@ -286,6 +318,10 @@ impl Child {
         let status = *self.report.status.get_or_insert(own);
         self.report.times.zap = self.since.elapsed();
         self.state = State::Gone(status);
+        if let Some(mut claim) = self.claim.take() {
+            // Those who wait for the job by its name do without, if they have to.
+            let _ = claim.ended(status);
+        }
         Ok(status)
     }
 }
@@ -294,7 +330,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         if !matches!(self.state, State::Gone(_)) && self.job.kill().is_ok() {
             // There is nobody to tell.
-            let _ = self.job.reap();
+            let _ = self.reap();
         }
     }
 }

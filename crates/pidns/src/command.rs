@@ -15,6 +15,7 @@ use pidns_sys::signal::{Signal, SignalSet};
 use crate::child::Child;
 use crate::engine::{self, Engine, NumberOne, Spec};
 use crate::error::{SpawnError, Stage};
+use crate::registry::Claim;
 use crate::status::ExitStatus;
 use crate::stdio::{Direction, Opened, Stdio};
 
@@ -75,6 +76,7 @@ pub struct Command {
     signal: Signal,
     grace: Duration,
     leftovers: Leftovers,
+    name: Option<String>,
 }
 
 /// What a command wrote, and how it ended.
@@ -109,6 +111,7 @@ impl Command {
             signal: Signal::TERM,
             grace: Duration::ZERO,
             leftovers: Leftovers::Ignore,
+            name: None,
         }
     }
 
@@ -224,6 +227,15 @@ impl Command {
         self
     }
 
+    /// Registers the job under `name`, for other processes of the same user to find it by
+    /// [`PidNamespace::named`](crate::PidNamespace::named) and `pidns ps`, `exec`, `kill` and `wait`. Only one job at a
+    /// time has a name; [`check_name`](crate::check_name) says what can be one. It is free again when the job has been
+    /// waited for, or when this process ends, however that comes.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Starts the command and returns once its program has been executed.
     ///
     /// # Errors
@@ -277,8 +289,12 @@ impl Command {
             .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
         let spec = self.spec(stdio)?;
+        let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
         let chosen = engine::launch(self.engine, &spec)?;
-        Ok(Child::new(chosen, ours.try_into().expect("three descriptors"), spec.hold, start))
+        let ours = ours.try_into().expect("three descriptors");
+        let mut child = Child::new(chosen, ours, spec.hold, start);
+        child.register(claim, &self.args)?;
+        Ok(child)
     }
 
     fn spec(&self, stdio: [Option<std::os::fd::OwnedFd>; 3]) -> Result<Spec, SpawnError> {
@@ -316,6 +332,10 @@ impl Command {
         }
         Ok(all)
     }
+}
+
+fn no_name(error: io::Error) -> SpawnError {
+    SpawnError::of_io(Stage::Name, &error)
 }
 
 /// The name in `name=value`. A first `=` belongs to the name, as std has it.

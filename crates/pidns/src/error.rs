@@ -11,6 +11,8 @@ use pidns_sys::Errno;
 pub enum Stage {
     /// The arguments, environment or options cannot be used.
     Arguments,
+    /// The name cannot be had.
+    Name,
     /// The engine does not work here.
     Engine,
     /// The descriptors for the command could not be made.
@@ -41,6 +43,7 @@ impl Stage {
     fn what(self) -> &'static str {
         match self {
             Self::Arguments => "cannot use the arguments",
+            Self::Name => "cannot register the name",
             Self::Engine => "the engine does not work here",
             Self::Descriptors => "cannot make descriptors",
             Self::Image => "cannot put number 1 into memory",
@@ -74,6 +77,15 @@ impl SpawnError {
         Self { stage, errno }
     }
 
+    pub(crate) fn of_io(stage: Stage, error: &io::Error) -> Self {
+        let errno = error.raw_os_error().unwrap_or(match error.kind() {
+            io::ErrorKind::InvalidInput => Errno::INVAL.raw_os_error(),
+            io::ErrorKind::PermissionDenied => Errno::ACCESS.raw_os_error(),
+            _ => Errno::IO.raw_os_error(),
+        });
+        Self { stage, errno }
+    }
+
     /// Where it failed.
     pub fn stage(&self) -> Stage {
         self.stage
@@ -88,6 +100,10 @@ impl SpawnError {
     pub fn hint(&self) -> Option<&'static str> {
         let errno = Errno::from_raw_os_error(self.errno);
         Some(match (self.stage, errno) {
+            (Stage::Name, Errno::EXIST) => "a job of this name is running: see pidns ps",
+            (Stage::Name, Errno::INVAL) => {
+                "a name has no slash, space or control character, is no number, and does not begin with a dot or a hyphen"
+            }
             (Stage::Namespace, Errno::PERM) => {
                 "user namespaces are forbidden here (a container's seccomp filter, a sysctl such as \
                  kernel.apparmor_restrict_unprivileged_userns, or CAP_SYS_ADMIN is missing)"
@@ -127,6 +143,9 @@ impl SpawnError {
 
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if (self.stage, self.errno) == (Stage::Name, Errno::EXIST.raw_os_error()) {
+            return write!(f, "{}: it is in use", self.stage.what());
+        }
         let text = io::Error::from_raw_os_error(self.errno).to_string();
         let text = text.split(" (os error").next().unwrap_or(&text);
         write!(f, "{}: {text}", self.stage.what())

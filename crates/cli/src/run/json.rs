@@ -104,7 +104,7 @@ impl File {
             version: env!("CARGO_PKG_VERSION"),
             engine: report.ok().map(|report| report.engine.name()),
             name: run.name.as_deref(),
-            command: run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command: text::lossy(&run.command),
             exit_code: code,
             error: report.err().map(Failure::message),
             ran: report.ok().map(ran),
@@ -159,7 +159,7 @@ fn leak(process: &Process) -> Leak {
         pid: process.pid,
         number: process.number,
         ppid: process.ppid,
-        command: process.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        command: text::lossy(&process.command),
         state: process.state,
         age: seconds(process.age),
     }

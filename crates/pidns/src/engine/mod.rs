@@ -53,6 +53,12 @@ impl Engine {
             Self::Subreaper => "subreaper",
         }
     }
+
+    /// The engine of this [`name`](Self::name).
+    pub fn by_name(name: &str) -> Option<Self> {
+        let all = [Self::Auto, Self::Kernel, Self::Ptrace, Self::Subreaper];
+        all.into_iter().find(|engine| engine.name() == name)
+    }
 }
 
 /// Who is number 1.
@@ -106,6 +112,10 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn init_pid(&self) -> u32;
     /// The command's number in the namespace.
     fn number(&self) -> Option<u32>;
+    /// The command's host pid, for an engine whose numbers the kernel does not know.
+    fn command_pid(&self) -> Option<u32> {
+        None
+    }
     /// A pidfd of number 1: readable once every process of the namespace has gone.
     fn pidfd(&self) -> BorrowedFd<'_>;
     /// Readable when [`next_event`](Self::next_event) may have news that the pidfd does not tell.
