@@ -79,6 +79,8 @@ pub(crate) struct Job<C> {
     command: i32,
     /// Tells of SIGCHLD.
     signals: i32,
+    /// Whether there may be children to reap of whom no signal tells any more.
+    unreaped: bool,
     stage: Stage,
     /// What to exit with, for those who look at it: the command's own status, as a shell gives it.
     code: i32,
@@ -90,7 +92,7 @@ impl<C: Crowd> Job<C> {
         supervise::close_standard_fds();
         let signals = sys::signal_fd(SIGCHLD_ONLY).ok()?;
         let stage = Stage::Running(Term::start(config, sys::now_ns()));
-        Some(Self { config: *config, crowd, command, signals, stage, code: 0 })
+        Some(Self { config: *config, crowd, command, signals, unreaped: false, stage, code: 0 })
     }
 
     /// Does what comes until nothing is left to do but to destroy what is still there; says what to exit with.
@@ -112,7 +114,11 @@ impl<C: Crowd> Job<C> {
             PollFd::input(CONTROL_FD),
             PollFd::input(self.signals),
         ];
-        let timeout = self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()));
+        let timeout = if self.unreaped {
+            Some(0)
+        } else {
+            self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()))
+        };
         if sys::poll(&mut fds, timeout).is_err() {
             return Ok(());
         }
@@ -125,6 +131,9 @@ impl<C: Crowd> Job<C> {
         }
         if signals.is_ready() {
             self.take_sigchld();
+            self.unreaped = true;
+        }
+        if self.unreaped {
             self.reap()?;
         }
         self.check_time()
@@ -182,10 +191,12 @@ impl<C: Crowd> Job<C> {
         let _ = sys::read(self.signals, &mut information);
     }
 
-    /// Takes all that the kernel has to tell of children.
+    /// Takes what the kernel has to tell of children: not without end, since where they end as fast as they are reaped
+    /// there is other work, too.
     fn reap(&mut self) -> Result<(), Gone> {
+        const AT_A_TIME: u32 = 256;
         let mut usage = Usage::default();
-        loop {
+        for _ in 0..AT_A_TIME {
             match sys::wait(Changes::All, &mut usage) {
                 Ok(Some((pid, change))) => {
                     if pid == self.command && matches!(self.stage, Stage::Running(_)) {
@@ -193,15 +204,21 @@ impl<C: Crowd> Job<C> {
                         self.note(change);
                     }
                 }
+                Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => {
+                    self.unreaped = false;
                     if matches!(self.stage, Stage::Leaving { .. }) {
                         self.stage = Stage::Done;
                     }
                     return Ok(());
                 }
-                Ok(None) | Err(_) => return Ok(()),
+                Ok(None) | Err(_) => {
+                    self.unreaped = false;
+                    return Ok(());
+                }
             }
         }
+        Ok(())
     }
 
     /// Goes on after a change of the command.
