@@ -1,4 +1,5 @@
 //! The image as number 1 of a namespace: how the command starts, what it finds, and what is told of it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

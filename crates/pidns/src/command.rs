@@ -5,6 +5,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -288,7 +289,7 @@ impl Command {
             .map(|Opened { theirs, ours }| (theirs, ours))
             .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
-        let spec = self.spec(stdio)?;
+        let spec = Arc::new(self.spec(stdio)?);
         let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
         let chosen = engine::launch(self.engine, &spec)?;
         let ours = ours.try_into().expect("three descriptors");

@@ -98,7 +98,7 @@ impl Entrypoint {
         if let Err(code) = self.take_position() {
             return code;
         }
-        let Some(command) = arguments.command(program) else { return FAILED };
+        let Some(command) = args::command(arguments, program) else { return FAILED };
         let launch = Launch {
             command,
             environment: self.environment,

@@ -13,7 +13,8 @@ use pidns_init::protocol::{
     CONTROL_FD, Config, Event, EventKind, MAGIC, Request, RequestKind, Role, WATCH_FD,
 };
 
-use super::{image, pidfd, wait_readable};
+use super::seccomp::{filter, refuse};
+use super::{image, pidfd, set_disposition, unprivileged, wait_readable};
 
 /// What is to be started, and how.
 pub(crate) struct Setup {
@@ -153,11 +154,9 @@ impl Setup {
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let stdio =
             [0, 1, 2].map(|n| self.stdio[n].as_ref().map_or(null.as_raw_fd(), AsRawFd::as_raw_fd));
-        // SAFETY: asks who we are.
-        let unprivileged = unsafe { libc::geteuid() } != 0;
         let flags = libc::SIGCHLD
             | match self.config.role == Role::Init as u32 {
-                true if unprivileged => libc::CLONE_NEWPID | libc::CLONE_NEWUSER,
+                true if unprivileged() => libc::CLONE_NEWPID | libc::CLONE_NEWUSER,
                 true => libc::CLONE_NEWPID,
                 false => 0,
             };
@@ -193,37 +192,12 @@ impl Setup {
                 set_disposition(libc::SIGCHLD, libc::SIG_IGN);
             }
             if !self.refused.is_empty() {
-                let program =
-                    libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-                libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program);
+                refuse(&mut filter);
             }
             libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr());
             libc::_exit(126)
         }
     }
-}
-
-/// As signal(2), but for the signals too that a libc keeps for itself.
-fn set_disposition(signal: i32, handler: libc::sighandler_t) {
-    // The kernel's structure begins with the handler and is not larger than this.
-    let action = [handler, 0, 0, 0];
-    // SAFETY: installs no handler.
-    unsafe {
-        libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), ptr::null_mut::<u8>(), 8)
-    };
-}
-
-/// A filter that lets all calls through but those in `refused`.
-fn filter(refused: &[(libc::c_long, i32)]) -> Vec<libc::sock_filter> {
-    let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let answer = |k| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, k);
-    let number = instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0);
-    let refusals = refused.iter().flat_map(|(call, errno)| {
-        let compare = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, *call as u32);
-        [compare, answer(libc::SECCOMP_RET_ERRNO | *errno as u32)]
-    });
-    [number].into_iter().chain(refusals).chain([answer(libc::SECCOMP_RET_ALLOW)]).collect()
 }
 
 fn pointers<'a>(strings: impl Iterator<Item = &'a CString>) -> Vec<*const libc::c_char> {

@@ -6,31 +6,27 @@
 )]
 
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+pub(crate) mod entry;
 pub(crate) mod job;
+pub(crate) mod seccomp;
+pub(crate) mod terminal;
 
 /// How long anything here may take before the test fails. Nothing waits that long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The image as an executable file: a memfd, by a name that other processes can open too.
+/// The image as an executable file: the one that the library has taken it from.
 pub(crate) fn image() -> PathBuf {
-    static IMAGE: OnceLock<File> = OnceLock::new();
-    let file = IMAGE.get_or_init(|| {
-        // SAFETY: a new descriptor that nobody else owns.
-        let mut file = unsafe {
-            let fd = libc::memfd_create(c"pidns-init".as_ptr(), libc::MFD_CLOEXEC);
-            assert!(fd >= 0, "memfd_create: {}", std::io::Error::last_os_error());
-            File::from_raw_fd(fd)
-        };
-        file.write_all(pidns_init::IMAGE).unwrap();
-        file
-    });
-    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+    PathBuf::from(concat!(env!("OUT_DIR"), "/pidns-init"))
+}
+
+/// Whether namespaces can be had only together with a user namespace.
+pub(crate) fn unprivileged() -> bool {
+    // SAFETY: asks who we are.
+    unsafe { libc::geteuid() != 0 }
 }
 
 /// Whether the program `name` is found by PATH; says that the test is skipped if not.
@@ -60,6 +56,13 @@ pub(crate) fn wait_readable(what: &str, fd: &impl AsRawFd) {
     // SAFETY: one valid structure.
     let ready = unsafe { libc::poll(&raw mut poll, 1, PATIENCE.as_millis() as i32) };
     assert_eq!(ready, 1, "never: {what}");
+}
+
+/// Whether the process of `pidfd` has ended.
+pub(crate) fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid structure.
+    unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
 }
 
 /// A pipe: reading end, writing end. Both are close-on-exec.
@@ -120,4 +123,20 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// As signal(2), but for the signals too that a libc keeps for itself.
+pub(crate) fn set_disposition(signal: i32, handler: libc::sighandler_t) {
+    // The kernel's structure begins with the handler and is not larger than this.
+    let action = [handler, 0, 0, 0];
+    // SAFETY: installs no handler.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            signal,
+            action.as_ptr(),
+            std::ptr::null_mut::<u8>(),
+            8,
+        )
+    };
 }

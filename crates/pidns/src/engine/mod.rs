@@ -7,6 +7,8 @@ mod auto;
 mod control;
 mod image;
 mod kernel;
+#[cfg(target_arch = "x86_64")]
+mod ptrace;
 mod reap;
 mod steps;
 mod subreaper;
@@ -14,6 +16,7 @@ mod subreaper;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pidns_sys::Errno;
@@ -135,7 +138,7 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
 }
 
 /// Starts `spec` and says which engine it was.
-pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<Chosen, SpawnError> {
+pub(crate) fn launch(engine: Engine, spec: &Arc<Spec>) -> Result<Chosen, SpawnError> {
     match engine {
         Engine::Auto => auto::launch(spec),
         _ => launch_with(engine, spec).map(|job| Chosen { engine, job, passed_over: Vec::new() }),
@@ -143,10 +146,13 @@ pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<Chosen, SpawnError> 
 }
 
 /// Starts `spec` with this engine and no other.
-fn launch_with(engine: Engine, spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
+fn launch_with(engine: Engine, spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
     match engine {
         Engine::Kernel => kernel::launch(spec),
         Engine::Subreaper => subreaper::launch(spec),
-        Engine::Auto | Engine::Ptrace => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
+        #[cfg(target_arch = "x86_64")]
+        Engine::Ptrace => ptrace::launch(spec),
+        // Ptrace on machines whose registers we do not know.
+        _ => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
     }
 }

@@ -10,6 +10,7 @@
 
 mod child;
 mod stack;
+pub mod traced;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
@@ -17,6 +18,8 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use crate::clone3::{self, CloneArgs};
+use crate::landlock::Ruleset;
+use crate::seccomp::Program;
 use crate::signal::{Blocked, Signal, SignalSet};
 use crate::{Errno, wait};
 
@@ -66,6 +69,12 @@ pub enum Step<'a> {
     SignalMask(SignalSet),
     /// Sends a pidfd of the child itself over this socket and waits for one packet in return.
     Introduce(RawFd),
+    /// Gives up all chances of more rights by exec. See `PR_SET_NO_NEW_PRIVS`.
+    NoNewPrivileges,
+    /// Enters a Landlock domain.
+    Restrict(&'a Ruleset),
+    /// Installs a filter of system calls; what follows has to pass it.
+    Filter(&'a Program),
     /// Executes the program behind a descriptor. See execveat(2), `AT_EMPTY_PATH`.
     ExecuteDescriptor {
         /// The program.

@@ -5,11 +5,9 @@
 //! caller's death is the command's. A death signal (`PR_SET_PDEATHSIG`) would not do: it is sent when the *thread* that
 //! forked ends, and the command can clear it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{self, Launched, Namespaces, ShellArgs, Step, Strings};
@@ -21,7 +19,7 @@ use super::namespaces;
 use crate::engine::control::Control;
 use crate::engine::image::Image;
 use crate::engine::reap::{collect, give_up};
-use crate::engine::steps::{self, IdMaps, Steps, as_c_strs};
+use crate::engine::steps::{self, IdMaps, Steps, as_c_strs, candidates};
 use crate::engine::{Event, Job, Spec};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
@@ -38,12 +36,11 @@ pub(super) struct AsInit {
 /// Starts `spec` as number 1, and returns once its program has been executed.
 pub(super) fn launch(spec: &Spec) -> Result<AsInit, SpawnError> {
     let env = Strings::new(as_c_strs(&spec.env));
-    let (guard, control) = Image::new(Role::Guard, spec)?
-        .start(Namespaces::empty(), Steps::none(), &[], &env)
-        .map_err(|error| {
-            // Whatever it was, it was the guard that could not be had.
-            SpawnError::from_raw(Stage::Guard, error.errno())
-        })?;
+    let (image, control) = Image::new(Role::Guard, spec)?;
+    let guard = image.start(Namespaces::empty(), Steps::none(), &[], &env).map_err(|error| {
+        // Whatever it was, it was the guard that could not be had.
+        SpawnError::from_raw(Stage::Guard, error.errno())
+    })?;
     match start(spec, &env, &control) {
         Ok(command) => Ok(AsInit { command, guard, control, status: None }),
         Err(error) => {
@@ -68,25 +65,6 @@ fn start(spec: &Spec, env: &Strings<'_>, guard: &Control) -> Result<Launched, Sp
     steps.push(Stage::Arguments, Step::SignalMask(spec.mask));
     steps.push(Stage::Exec, Step::Execute { paths: &paths, args: &args, env, shell: &shell });
     launch::launch(namespaces, &steps.list).map_err(|failure| steps::failed(failure, &steps.stages))
-}
-
-/// Where `program` may be, in order: as execvp(3) looks, by the command's own PATH.
-fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
-    let name = program.to_bytes();
-    if name.is_empty() || name.contains(&b'/') {
-        return vec![program.to_owned()];
-    }
-    let path = env
-        .iter()
-        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
-        .unwrap_or(b"/bin:/usr/bin");
-    path.split(|byte| *byte == b':')
-        .map(|directory| {
-            Path::new(std::ffi::OsStr::from_bytes(directory))
-                .join(std::ffi::OsStr::from_bytes(name))
-        })
-        .filter_map(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok())
-        .collect()
 }
 
 impl Job for AsInit {

@@ -26,13 +26,15 @@ pub(super) struct Supervised {
 
 /// Starts `spec` below a `pidns-init`, and returns once the command's program has been executed.
 pub(super) fn launch(spec: &Spec) -> Result<Supervised, SpawnError> {
-    let image = Image::new(Role::Init, spec)?;
+    let (image, control) = Image::new(Role::Init, spec)?;
     let namespaces = namespaces(spec);
     let maps = IdMaps::new(spec.map);
     let mut steps = Steps::new(namespaces, spec, &maps);
     steps.stdio(spec);
     let env = Strings::new(as_c_strs(&spec.env));
-    let (init, control) = image.start(namespaces, steps, &spec.args, &env)?;
+    let init = image.start(namespaces, steps, &spec.args, &env)?;
+    // The socket is to close with number 1's end of it.
+    drop(image);
     match control.await_start() {
         Ok(number) => Ok(Supervised { init, control, number }),
         Err(error) => {

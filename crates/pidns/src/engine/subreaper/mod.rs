@@ -52,13 +52,15 @@ struct Keeper {
 /// Starts `spec` below a warden and a keeper, and returns once its program has been executed.
 pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     refuse_namespaces(spec)?;
-    let image = Image::new(Role::Keeper, spec)?;
+    let (image, control) = Image::new(Role::Keeper, spec)?;
     let mut steps = Steps::none();
     steps.directory(spec);
     steps.stdio(spec);
     let env = Strings::new(as_c_strs(&spec.env));
-    let (warden, control) =
+    let warden =
         image.start(Namespaces::empty(), steps, &spec.args, &env).map_err(not_a_namespace)?;
+    // The socket is to close with the others' ends of it.
+    drop(image);
     match hear_of_start(&control) {
         Ok((keeper, number)) => {
             Ok(Box::new(Family { warden, keeper, control, number, stuck: Vec::new(), end: None }))
