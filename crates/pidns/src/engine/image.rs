@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pidns_init::protocol::{Role, SUPERVISED};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
-use pidns_sys::{fd, pidfd, program};
+use pidns_sys::{Errno, fd, pidfd, program};
 
 use super::Spec;
 use super::control::Control;
@@ -49,9 +49,18 @@ impl Image {
         let Steps { mut list, mut stages, .. } = steps.supervision(&self.theirs, &self.watch);
         list.push((Step::ExecuteDescriptor { program, args: &args, env }, OnFailure::Fail));
         stages.push(Stage::Init);
-        let launched =
-            launch::launch(namespaces, &list).map_err(|failure| steps::failed(failure, &stages))?;
+        let launched = launch::launch(namespaces, &list)
+            .map_err(|failure| too_long_for_the_command(steps::failed(failure, &stages)))?;
         Ok((launched, self.control))
+    }
+}
+
+/// The image carries the command's arguments and environment: if they are too long, it is the command that cannot have
+/// them.
+fn too_long_for_the_command(error: SpawnError) -> SpawnError {
+    match (error.stage(), Errno::from_raw_os_error(error.errno())) {
+        (Stage::Init, Errno::TOOBIG) => SpawnError::new(Stage::Exec, Errno::TOOBIG),
+        _ => error,
     }
 }
 
