@@ -5,8 +5,8 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use pidns_sys::poll;
 use pidns_sys::signal::Signal;
+use pidns_sys::{Errno, poll};
 
 use crate::engine::{Chosen, Engine, Event, Job};
 use crate::error::{SpawnError, Stage};
@@ -147,7 +147,7 @@ impl Child {
     /// [`stdin`](Self::stdin) first.
     ///
     /// # Errors
-    /// Those of the kernel's waits; none in practice.
+    /// `ECHILD` with [`as_init`](crate::Command::as_init), before Linux 6.15, if somebody else has collected the command.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         loop {
@@ -313,8 +313,9 @@ impl Child {
 
     fn reap(&mut self) -> io::Result<ExitStatus> {
         let own = self.job.reap()?;
-        let status = *self.report.status.get_or_insert(own);
         self.report.times.zap = self.since.elapsed();
+        self.report.status = self.report.status.or(own);
+        let status = self.report.status.ok_or(Errno::CHILD)?;
         self.state = State::Gone(status);
         if let Some(mut claim) = self.claim.take() {
             // Those who wait for the job by its name do without, if they have to.

@@ -242,7 +242,7 @@ impl Command {
     /// # Errors
     /// The stage that failed, and why. Nothing is left running then.
     pub fn spawn(&mut self) -> Result<Child, SpawnError> {
-        self.spawn_with(Stdio::inherit)
+        self.spawn_with(Stdio::inherit, Stdio::inherit)
     }
 
     /// Runs the command to its end, and all that it started.
@@ -253,14 +253,15 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Runs the command to its end with standard output and error collected, unless said otherwise.
+    /// Runs the command to its end with standard output and error collected and nothing on standard input, unless said
+    /// otherwise.
     ///
     /// A process that was left behind cannot keep this waiting: it is gone before.
     ///
     /// # Errors
     /// As [`status`](Self::status), and those of reading.
     pub fn output(&mut self) -> io::Result<Output> {
-        let mut child = self.spawn_with(Stdio::piped)?;
+        let mut child = self.spawn_with(Stdio::null, Stdio::piped)?;
         drop(child.stdin.take());
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
@@ -274,16 +275,20 @@ impl Command {
         })
     }
 
-    fn spawn_with(&mut self, default: fn() -> Stdio) -> Result<Child, SpawnError> {
+    /// Starts the command, with what stands for the descriptors of which nothing was said.
+    fn spawn_with(
+        &mut self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<Child, SpawnError> {
         let start = Instant::now();
         let open = |stdio: &Option<Stdio>, direction, default: fn() -> Stdio| match stdio {
             Some(stdio) => stdio.open(direction),
             None => default().open(direction),
         };
-        // As std does: a command whose output is collected still reads from nowhere unless told.
-        let stdin = open(&self.stdin, Direction::Read, Stdio::inherit)?;
-        let stdout = open(&self.stdout, Direction::Write, default)?;
-        let stderr = open(&self.stderr, Direction::Write, default)?;
+        let stdin = open(&self.stdin, Direction::Read, stdin)?;
+        let stdout = open(&self.stdout, Direction::Write, outputs)?;
+        let stderr = open(&self.stderr, Direction::Write, outputs)?;
         let (theirs, ours): (Vec<_>, Vec<_>) = [stdin, stdout, stderr]
             .into_iter()
             .map(|Opened { theirs, ours }| (theirs, ours))

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pidns_init::protocol::{Role, SUPERVISED};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
-use pidns_sys::{fd, pidfd, program};
+use pidns_sys::{Errno, fd, pidfd, program};
 
 use super::Spec;
 use super::control::Control;
@@ -42,9 +42,9 @@ impl Image {
         env: &Strings<'_>,
     ) -> Result<Launched, SpawnError> {
         let args = arguments(args);
-        let args = Strings::new(as_c_strs(&args));
         let (list, stages) = self.finish(steps, &args, env)?;
-        launch::launch(namespaces, &list).map_err(|failure| failed(failure, &stages))
+        launch::launch(namespaces, &list)
+            .map_err(|failure| too_long_for_the_command(failed(failure, &stages)))
     }
 
     /// Adds to `steps` the descriptors of the image and its exec.
@@ -66,10 +66,18 @@ impl Image {
 pub(super) type StepList<'a> = Vec<(Step<'a>, OnFailure)>;
 
 /// The arguments of the image for the command `args`.
-pub(super) fn arguments(args: &[CString]) -> Vec<CString> {
-    let supervised = CString::new(SUPERVISED).expect("it has no NUL");
-    let front = [c"pidns-init".to_owned(), supervised, c"--".to_owned()];
-    front.into_iter().chain(args.iter().cloned()).collect()
+pub(super) fn arguments(args: &[CString]) -> Strings<'_> {
+    let front = [c"pidns-init", SUPERVISED, c"--"];
+    Strings::new(front.into_iter().chain(as_c_strs(args)))
+}
+
+/// The image carries the command's arguments and environment: if they are too long, it is the command that cannot have
+/// them.
+fn too_long_for_the_command(error: SpawnError) -> SpawnError {
+    match (error.stage(), Errno::from_raw_os_error(error.errno())) {
+        (Stage::Init, Errno::TOOBIG) => SpawnError::new(Stage::Exec, Errno::TOOBIG),
+        _ => error,
+    }
 }
 
 static PROGRAM: OnceLock<OwnedFd> = OnceLock::new();

@@ -133,8 +133,9 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn release(&self) -> io::Result<()>;
     /// Kills number 1, and with it all others.
     fn kill(&self) -> io::Result<()>;
-    /// Waits until all are gone, collects number 1, and returns its own end.
-    fn reap(&mut self) -> io::Result<ExitStatus>;
+    /// Waits until all are gone, collects number 1, and returns its own end; `None` if somebody else has collected it
+    /// and nobody tells.
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>>;
 }
 
 /// Starts `spec` and says which engine it was.

@@ -14,7 +14,7 @@ use pidns_sys::{Errno, pidfd, twin};
 use super::start::{self, First};
 use crate::engine::control::Control;
 use crate::engine::image::Image;
-use crate::engine::reap::{collect, give_up};
+use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{Steps, as_c_strs};
 use crate::engine::{Event, Job, NumberOne, Spec};
 use crate::error::{SpawnError, Stage};
@@ -194,26 +194,18 @@ impl Job for Traced {
         Ok(self.control.request(RequestKind::Go, 0)?)
     }
 
+    /// Once it has ended, the tracer may have collected it.
     fn kill(&self) -> io::Result<()> {
-        match pidfd::send_signal(&self.pidfd, Signal::KILL) {
-            // It has ended, and the tracer has collected it.
-            Err(Errno::SRCH) => Ok(()),
-            result => Ok(result?),
-        }
+        send_signal(&self.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.join()?;
-        if let Some(guard) = &self.guard {
-            // It sees the command's end too, and ends; it may have been killed and collected before.
-            match collect(&guard.pidfd) {
-                Err(error) if error.raw_os_error() != Some(Errno::CHILD.raw_os_error()) => {
-                    return Err(error);
-                }
-                _ => self.guard = None,
-            }
+        if let Some(guard) = self.guard.take() {
+            // It sees the command's end too, and ends.
+            collect(&guard.pidfd)?;
         }
-        Ok(status)
+        Ok(Some(status))
     }
 }
 

@@ -19,11 +19,11 @@ use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
-use pidns_sys::{Errno, pidfd, poll, privilege};
+use pidns_sys::{Errno, poll, privilege};
 
 use super::control::{Control, Packet, Stuck};
 use super::image::Image;
-use super::reap::collect;
+use super::reap::{collect, send_signal};
 use super::steps::{Steps, as_c_strs};
 use super::{Event, Job, NumberOne, Spec};
 use crate::command::{Map, Proc};
@@ -157,31 +157,30 @@ impl Job for Family {
 
     /// The keeper's end is all others': the warden sees to it.
     fn kill(&self) -> io::Result<()> {
-        match pidfd::send_signal(&self.keeper.pidfd, Signal::KILL) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+        send_signal(&self.keeper.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let end = match self.end {
-            Some(end) => end,
             None => self.await_end()?,
+            end => end,
         };
-        self.end = Some(end);
+        self.end = end;
         if self.stuck.is_empty() { Ok(end) } else { Err(left(&self.stuck)) }
     }
 }
 
 impl Family {
     /// Waits for the end of both, and so for that of all others. The warden's status tells how the keeper ended.
-    fn await_end(&mut self) -> io::Result<ExitStatus> {
+    fn await_end(&mut self) -> io::Result<Option<ExitStatus>> {
         let warden = collect(&self.warden.pidfd)?;
         // One that has outlived the warden is still at work.
         poll::readable([self.keeper.pidfd.as_fd()], None)?;
         while self.next_event()?.is_some_and(|event| event != Event::Gone) {}
-        let killed = warden.code().and_then(|code| Signal::new(code - 128));
-        Ok(killed.map_or(warden, |signal| ExitStatus::killed(signal, false)))
+        Ok(warden.map(|warden| {
+            let killed = warden.code().and_then(|code| Signal::new(code - 128));
+            killed.map_or(warden, |signal| ExitStatus::killed(signal, false))
+        }))
     }
 }
 
