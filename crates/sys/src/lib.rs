@@ -15,6 +15,7 @@
 #[cfg(target_arch = "x86_64")]
 pub mod abi;
 mod clone3;
+pub mod cpu;
 pub mod environ;
 pub mod fd;
 pub mod landlock;

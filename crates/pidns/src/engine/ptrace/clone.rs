@@ -207,7 +207,7 @@ fn publish(
     let Some(own) = tracer.tasks.get(&parent).map(|task| task.process) else { return };
     let id = tracer.set.publish(reservation, || child, child, &mut tracer.effects);
     let process = if newborn.is_thread { own } else { child };
-    tracer.tasks.insert(child, Task { id, process, phase: Phase::Running, listening: false });
+    tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
     let from_init = tracer.processes.get(&own).is_some_and(Process::is_init);
     tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers, from_init });

@@ -51,6 +51,14 @@ pub(super) struct Task {
     pub(super) phase: Phase,
     /// It is in a group stop.
     pub(super) listening: bool,
+    /// Where its rseq(2) area is, once known.
+    pub(super) rseq: Option<u64>,
+}
+
+impl Task {
+    pub(super) fn new(id: TaskId, process: Tid) -> Self {
+        Self { id, process, phase: Phase::Running, listening: false, rseq: None }
+    }
 }
 
 /// What a task is about, as far as the tracer has to remember it.

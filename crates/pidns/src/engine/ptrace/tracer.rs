@@ -9,6 +9,7 @@ use pidns_core::{Effect, ExitStatus, NsId, Pid, TaskId, TaskSet};
 use pidns_sys::Errno;
 use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 
+use super::affinity::Affinity;
 use super::memory::PathBuffer;
 use super::procfs::listing::Cursors;
 use super::task::{Birth, Phase, Process, Stopped, Task};
@@ -44,6 +45,7 @@ pub(super) struct Tracer {
     pub(super) ghosts: i32,
     /// The second filter.
     pub(super) walker: Vec<u8>,
+    pub(super) affinity: Affinity,
     pub(super) paths: PathBuffer,
     pub(super) cursors: Cursors,
 }
@@ -74,6 +76,11 @@ impl Tracer {
     }
 
     fn on_stop(&mut self, stopped: Stopped, stop: Stop) {
+        if matches!(stop, Stop::Seccomp | Stop::Syscall)
+            && let Some(task) = self.tasks.get_mut(&stopped.tid())
+        {
+            self.affinity.stopped(stopped.tid(), &mut task.rseq);
+        }
         match stop {
             Stop::Seccomp => call::enter(self, stopped),
             Stop::Syscall => call::leave(self, stopped),
