@@ -24,6 +24,65 @@ pub(crate) struct CloneArgs {
     pub(crate) cgroup: u64,
 }
 
+/// Makes a child that runs `entry(arg)` on the stack of `args`, and returns its pid. Where clone3(2) is not to be had,
+/// as in containers, by clone(2), which takes these arguments too.
+///
+/// # Safety
+/// As for [`by_clone3`].
+pub(crate) unsafe fn clone3(
+    args: &mut CloneArgs,
+    entry: extern "C" fn(*mut c_void) -> !,
+    arg: *mut c_void,
+) -> Result<i32> {
+    // SAFETY: says the caller.
+    match unsafe { by_clone3(args, entry, arg) } {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: says the caller; the failed call has done nothing.
+        Err(Errno::NOSYS) if args.set_tid == 0 && args.cgroup == 0 => unsafe {
+            by_clone(args, entry, arg)
+        },
+        result => result,
+    }
+}
+
+/// The same by clone(2).
+///
+/// # Safety
+/// As for [`by_clone3`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn by_clone(
+    args: &CloneArgs,
+    entry: extern "C" fn(*mut c_void) -> !,
+    arg: *mut c_void,
+) -> Result<i32> {
+    let mut ret = libc::SYS_clone;
+    let third = if args.pidfd != 0 { args.pidfd } else { args.parent_tid };
+    // SAFETY: as in `by_clone3`.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r13",
+            "call r12",
+            "ud2",
+            "2:",
+            inlateout("rax") ret,
+            in("rdi") args.flags | args.exit_signal,
+            in("rsi") args.stack + args.stack_size,
+            in("rdx") third,
+            in("r10") args.child_tid,
+            in("r8") args.tls,
+            in("r12") entry,
+            in("r13") arg,
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    pid_or_errno(ret)
+}
+
 /// Makes a child that runs `entry(arg)` on the stack of `args`, and returns its pid.
 ///
 /// # Safety
@@ -31,7 +90,7 @@ pub(crate) struct CloneArgs {
 /// write to. With `CLONE_VM`, `arg` and all that `entry` touches has to live as long as the child uses it, which
 /// `CLONE_VFORK` ensures for what the caller's frame holds.
 #[cfg(target_arch = "x86_64")]
-pub(crate) unsafe fn clone3(
+unsafe fn by_clone3(
     args: &mut CloneArgs,
     entry: extern "C" fn(*mut c_void) -> !,
     arg: *mut c_void,
@@ -66,7 +125,7 @@ pub(crate) unsafe fn clone3(
 /// # Safety
 /// As on x86_64.
 #[cfg(target_arch = "aarch64")]
-pub(crate) unsafe fn clone3(
+unsafe fn by_clone3(
     args: &mut CloneArgs,
     entry: extern "C" fn(*mut c_void) -> !,
     arg: *mut c_void,
