@@ -225,6 +225,16 @@ pub fn group_of(process: Tid) -> i32 {
     unsafe { libc::getpgid(process.0).max(0) }
 }
 
+/// Moves a child of the caller to a process group. See setpgid(2).
+///
+/// # Errors
+/// `EACCES`, `EPERM`, `ESRCH`.
+pub fn set_group(process: Tid, group: i32) -> Result<()> {
+    // SAFETY: a system call on two numbers.
+    let ret = unsafe { libc::syscall(libc::SYS_setpgid, process.0, group) };
+    crate::signal::check(ret).map(drop)
+}
+
 /// The session of a process; 0 if there is no such process. See getsid(2).
 pub fn session_of(process: Tid) -> i32 {
     // SAFETY: a system call on a number.

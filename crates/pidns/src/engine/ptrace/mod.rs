@@ -51,6 +51,7 @@ mod procfs;
 mod session;
 mod signal;
 mod start;
+mod sysctl;
 mod task;
 mod terminal;
 mod tracer;

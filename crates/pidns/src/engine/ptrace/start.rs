@@ -165,6 +165,7 @@ fn table(init: Tid) -> Result<Tracer, SpawnError> {
         one_user: true,
         ghosts: 0,
         walker: filter::walker().to_bytes(),
+        writer: filter::writer().to_bytes(),
         affinity: Affinity::new(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
