@@ -16,6 +16,7 @@
 #[cfg(target_arch = "x86_64")]
 pub mod abi;
 mod clone;
+pub mod cpu;
 pub mod environ;
 pub mod fd;
 pub mod file;

@@ -183,6 +183,19 @@ pub fn signal_process(process: Tid, signal: i32) -> Result<()> {
     crate::signal::check(ret).map(drop)
 }
 
+/// Where a stopped task has its rseq(2) area; 0 if it has none. See `PTRACE_GET_RSEQ_CONFIGURATION` (Linux 5.13).
+///
+/// # Errors
+/// `ESRCH`; `EIO` on older kernels.
+pub fn rseq_area(tid: Tid) -> Result<u64> {
+    const GET_RSEQ_CONFIGURATION: libc::c_uint = 0x420f;
+    // struct ptrace_rseq_configuration: a pointer, then four 32-bit words.
+    let mut configuration = [0u64; 3];
+    let size = size_of_val(&configuration);
+    request(GET_RSEQ_CONFIGURATION, tid, size, (&raw mut configuration).cast())?;
+    Ok(configuration[0])
+}
+
 /// Queues a signal with information of the caller's choice, for a process or one of its tasks. The kernel takes no
 /// `si_code` of its own making from others than the task itself: `SI_QUEUE` it is. See rt_sigqueueinfo(2).
 ///
@@ -210,6 +223,16 @@ pub fn queue_signal(process: Tid, task: Option<Tid>, info: &siginfo::SignalInfo)
 pub fn group_of(process: Tid) -> i32 {
     // SAFETY: a system call on a number.
     unsafe { libc::getpgid(process.0).max(0) }
+}
+
+/// Moves a child of the caller to a process group. See setpgid(2).
+///
+/// # Errors
+/// `EACCES`, `EPERM`, `ESRCH`.
+pub fn set_group(process: Tid, group: i32) -> Result<()> {
+    // SAFETY: a system call on two numbers.
+    let ret = unsafe { libc::syscall(libc::SYS_setpgid, process.0, group) };
+    crate::signal::check(ret).map(drop)
 }
 
 /// The session of a process; 0 if there is no such process. See getsid(2).
