@@ -74,7 +74,13 @@ pub enum Resume {
     ToSyscallStop,
 }
 
-fn request(request: libc::c_uint, tid: Tid, addr: usize, data: *mut c_void) -> Result<()> {
+/// What libc takes the number of a request for.
+#[cfg(target_env = "musl")]
+type Request = libc::c_int;
+#[cfg(not(target_env = "musl"))]
+type Request = libc::c_uint;
+
+fn request(request: Request, tid: Tid, addr: usize, data: *mut c_void) -> Result<()> {
     // SAFETY: the callers below pass what their request wants; the kernel checks the rest.
     let ret = unsafe { libc::ptrace(request, tid.0, addr as *mut c_void, data) };
     crate::signal::check(ret).map(drop)
