@@ -33,8 +33,8 @@ pub struct Child {
     claim: Option<Claim>,
 }
 
-/// How often, and how far apart, leftovers are looked at until two looks agree.
-const SETTLE_LOOKS: u32 = 10;
+/// For how long, and how far apart, leftovers are looked at until two looks agree.
+const SETTLE: Duration = Duration::from_millis(50);
 const SETTLE_PAUSE: Duration = Duration::from_millis(5);
 
 /// How far a job has come.
@@ -295,11 +295,9 @@ impl Child {
     /// have to agree, or the last one counts.
     fn leftovers(&self) -> io::Result<Vec<Process>> {
         let namespace = self.namespace()?;
+        let start = Instant::now();
         let mut before = namespace.descendants()?;
-        for _ in 0..SETTLE_LOOKS {
-            if before.is_empty() {
-                break;
-            }
+        while !before.is_empty() && start.elapsed() < SETTLE {
             // Number 1 waits for us, so this is a pause that its death cuts short.
             poll::readable([self.pidfd()], Some(SETTLE_PAUSE))?;
             let now = namespace.descendants()?;

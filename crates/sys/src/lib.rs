@@ -15,7 +15,8 @@
 
 #[cfg(target_arch = "x86_64")]
 pub mod abi;
-mod clone3;
+mod clone;
+pub mod cpu;
 pub mod environ;
 pub mod fd;
 pub mod file;

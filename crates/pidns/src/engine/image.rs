@@ -42,7 +42,6 @@ impl Image {
         env: &Strings<'_>,
     ) -> Result<Launched, SpawnError> {
         let args = arguments(args);
-        let args = Strings::new(as_c_strs(&args));
         let (list, stages) = self.finish(steps, &args, env)?;
         launch::launch(namespaces, &list)
             .map_err(|failure| too_long_for_the_command(failed(failure, &stages)))
@@ -67,10 +66,18 @@ impl Image {
 pub(super) type StepList<'a> = Vec<(Step<'a>, OnFailure)>;
 
 /// The arguments of the image for the command `args`.
-pub(super) fn arguments(args: &[CString]) -> Vec<CString> {
-    let supervised = CString::new(SUPERVISED).expect("it has no NUL");
-    let front = [c"pidns-init".to_owned(), supervised, c"--".to_owned()];
-    front.into_iter().chain(args.iter().cloned()).collect()
+pub(super) fn arguments(args: &[CString]) -> Strings<'_> {
+    let front = [c"pidns-init", SUPERVISED, c"--"];
+    Strings::new(front.into_iter().chain(as_c_strs(args)))
+}
+
+/// The image carries the command's arguments and environment: if they are too long, it is the command that cannot have
+/// them.
+fn too_long_for_the_command(error: SpawnError) -> SpawnError {
+    match (error.stage(), Errno::from_raw_os_error(error.errno())) {
+        (Stage::Init, Errno::TOOBIG) => SpawnError::new(Stage::Exec, Errno::TOOBIG),
+        _ => error,
+    }
 }
 
 /// The image carries the command's arguments and environment: if they are too long, it is the command that cannot have

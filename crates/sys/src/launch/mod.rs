@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use crate::clone3::{self, CloneArgs};
+use crate::clone::{self, CloneArgs};
 use crate::landlock::Ruleset;
 use crate::seccomp::Program;
 use crate::signal::{Blocked, Signal, SignalSet};
@@ -228,7 +228,7 @@ fn launch_on(
         // SAFETY: the stack is the child's alone; `shared` and `pidfd` outlive the suspension of this thread, and the
         // child touches nothing after it has executed or exited.
         unsafe {
-            clone3::clone3(&mut args, child::main, (&raw const shared).cast_mut().cast::<c_void>())
+            clone::clone(&mut args, child::main, (&raw const shared).cast_mut().cast::<c_void>())
         }
     };
     let pid = made.map_err(at_clone)?;

@@ -7,6 +7,8 @@
 //! `clone3` is turned into `clone`, which takes all that programs use; what only `clone3` can do is refused with
 //! `ENOSYS`, as by a kernel or container without it.
 
+use std::collections::VecDeque;
+
 use pidns_core::{CloneArgs, Pid};
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Options, Resume, Tid};
@@ -207,7 +209,7 @@ fn publish(
     let Some(own) = tracer.tasks.get(&parent).map(|task| task.process) else { return };
     let id = tracer.set.publish(reservation, || child, child, &mut tracer.effects);
     let process = if newborn.is_thread { own } else { child };
-    tracer.tasks.insert(child, Task { id, process, phase: Phase::Running, listening: false });
+    tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
     let from_init = tracer.processes.get(&own).is_some_and(Process::is_init);
     tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers, from_init });
@@ -228,10 +230,12 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
         return;
     }
     let parent = if newborn.shares_parent { creator.parent } else { own };
-    let (walks_proc, in_proc) = (creator.walks_proc, creator.in_proc);
+    let (walks_proc, writes_sysctls, in_proc) =
+        (creator.walks_proc, creator.writes_sysctls, creator.in_proc);
     let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
     let Some(process) = describe(tracer, child, parent) else { return };
-    let process = Process { walks_proc, in_proc, sigsys, ignores_children, ..process };
+    let process =
+        Process { walks_proc, writes_sysctls, in_proc, sigsys, ignores_children, ..process };
     tracer.processes.insert(child, process);
     signal::trust_host(tracer, child);
 }
@@ -246,9 +250,11 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         adopted: 0,
         threads: [tid].into(),
         walks_proc: false,
+        writes_sysctls: false,
         in_proc: false,
         sigsys: Disposition::Default,
         ignores_children: false,
+        ended: VecDeque::new(),
         adopter: None,
     })
 }

@@ -32,6 +32,7 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     }
     if leads {
         tracer.zombies.insert(tid, task.id);
+        remember(tracer, tid);
     }
     leave(tracer, task.id, status);
     if leads && tracer.processes.get(&tid).is_some_and(|process| process.parent == tracer.own) {
@@ -39,6 +40,16 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     }
     if tracer.init == Some(tid) {
         tracer.ended = Some(status);
+    }
+}
+
+/// The host's kernel has told the parent, which may collect the child before it looks at the signal.
+fn remember(tracer: &mut Tracer, tid: Tid) {
+    let Some(parent) = tracer.processes.get(&tid).map(|process| process.parent) else { return };
+    let Some(viewer) = tracer.id(parent) else { return };
+    let number = tracer.number_of(viewer, tid.number());
+    if let Some(parent) = tracer.processes.get_mut(&parent) {
+        parent.remember(tid, number);
     }
 }
 

@@ -104,6 +104,7 @@ type Guard = pidns_sys::launch::Launched;
 
 /// The tracer's thread, and what its twin does.
 fn trace(spec: Arc<Spec>, first: First, told: SyncSender<Launched>) -> io::Result<ExitStatus> {
+    let failed = told.clone();
     let ended = twin::run(move || {
         let started = start::start(&spec, &first);
         // What was the command's is no longer ours: a pipe closes when the command's end does.
@@ -117,6 +118,10 @@ fn trace(spec: Arc<Spec>, first: First, told: SyncSender<Launched>) -> io::Resul
         drop(told);
         tracer.and_then(|mut tracer| tracer.run())
     });
+    if let Err(errno) = ended {
+        // There was no twin, or it was killed: before it has told anything, or after that.
+        let _ = failed.try_send(Err(SpawnError::new(Stage::Engine, errno)));
+    }
     let status = ended.and_then(|status| status)?;
     status_of(status).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
@@ -194,6 +199,7 @@ impl Job for Traced {
         Ok(self.control.request(RequestKind::Go, 0)?)
     }
 
+    /// Once it has ended, the tracer may have collected it.
     fn kill(&self) -> io::Result<()> {
         send_signal(&self.pidfd, Signal::KILL)
     }

@@ -27,6 +27,7 @@
 //! [`tracer`] is the event loop. [`clone`], [`exec`], [`exit`], [`wait`], [`kill`], [`signal`], [`session`],
 //! [`namespaces`], [`pidfd`] and so on handle a family of calls each; [`path`] and [`procfs`] give the view of /proc.
 
+mod affinity;
 mod call;
 mod clone;
 mod credentials;
@@ -50,6 +51,7 @@ mod procfs;
 mod session;
 mod signal;
 mod start;
+mod sysctl;
 mod task;
 mod terminal;
 mod tracer;

@@ -129,7 +129,11 @@ fn translated(tracer: &Tracer, tid: Tid, info: &SignalInfo) -> Option<SignalInfo
     }
     let receiver = tracer.id(tid)?;
     let mut new = *info;
-    new.set_pid(tracer.number_of(receiver, info.pid()));
+    let number = match tracer.number_of(receiver, info.pid()) {
+        0 => tracer.process_of(tid).and_then(|process| process.recall(info.pid())).unwrap_or(0),
+        number => number,
+    };
+    new.set_pid(number);
     (new.pid() != info.pid()).then_some(new)
 }
 

@@ -12,9 +12,10 @@ use pidns_sys::ptrace::{Options, Tid};
 use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, pidfd, privilege, twin};
 
+use super::affinity::Affinity;
 use super::host::Host;
 use super::memory::PathBuffer;
-use super::task::{Phase, Stopped, Task};
+use super::task::{Stopped, Task};
 use super::tracer::Tracer;
 use super::{clone, filter, signal};
 use crate::engine::Spec;
@@ -91,7 +92,6 @@ fn start_init(spec: &Spec, image: &Image, confinement: &Confinement) -> Result<T
     steps.stdio(spec);
     let env = Strings::new(as_c_strs(&spec.env));
     let args = image::arguments(&spec.args);
-    let args = Strings::new(as_c_strs(&args));
     let (mut list, mut stages) = image.finish(steps, &args, &env)?;
     launch_behind(confinement, &mut list, &mut stages)
 }
@@ -164,10 +164,12 @@ fn table(init: Tid) -> Result<Tracer, SpawnError> {
         one_user: true,
         ghosts: 0,
         walker: filter::walker().to_bytes(),
+        writer: filter::writer().to_bytes(),
+        affinity: Affinity::new(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
     };
-    tracer.tasks.insert(init, Task { id, process: init, phase: Phase::Running, listening: false });
+    tracer.tasks.insert(init, Task::new(id, init));
     let process = clone::describe(&tracer, init, own).ok_or_else(|| engine(Errno::SRCH))?;
     tracer.processes.insert(init, process);
     signal::trust_host(&mut tracer, init);
