@@ -80,15 +80,6 @@ fn too_long_for_the_command(error: SpawnError) -> SpawnError {
     }
 }
 
-/// The image carries the command's arguments and environment: if they are too long, it is the command that cannot have
-/// them.
-fn too_long_for_the_command(error: SpawnError) -> SpawnError {
-    match (error.stage(), Errno::from_raw_os_error(error.errno())) {
-        (Stage::Init, Errno::TOOBIG) => SpawnError::new(Stage::Exec, Errno::TOOBIG),
-        _ => error,
-    }
-}
-
 static PROGRAM: OnceLock<OwnedFd> = OnceLock::new();
 
 /// The program, sealed in memory: made at the first launch. A failure is not kept: the next launch tries again.
