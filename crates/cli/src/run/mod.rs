@@ -87,9 +87,9 @@ fn supervise_to_end(
             exit::say(format_args!("not engine {}: {}", passed.engine.name(), passed.error));
         }
     }
-    let status = signals
-        .supervise(&mut child)
-        .map_err(|error| Failure::new("cannot wait for the command", error))?;
+    let status = signals.supervise(&mut child).map_err(|error| {
+        Failure::new("cannot wait for the command", text::without_number(&error))
+    })?;
     if run.verbose > 0 {
         let times = child.report().times;
         let (run, zap) = (text::human(times.run), text::human(times.zap));

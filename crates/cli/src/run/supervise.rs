@@ -12,6 +12,7 @@ use pidns_sys::signal::{self, Taken};
 use pidns_sys::{poll, tty};
 
 use crate::exit::Failure;
+use crate::text;
 
 /// The signals of this process, taken as data instead of by handlers.
 pub(super) struct Signals {
@@ -32,8 +33,9 @@ impl Signals {
         let faults = NOT_TAKEN.into_iter().filter_map(Signal::new);
         let set = faults.fold(SignalSet::FULL, SignalSet::without);
         let before = signal::set_mask(set);
-        let taken =
-            signal::descriptor(set).map_err(|error| Failure::new("cannot take signals", error))?;
+        let taken = signal::descriptor(set).map_err(|errno| {
+            Failure::new("cannot take signals", text::without_number(&errno.into()))
+        })?;
         Ok(Self { taken, before, terminal: Terminal::in_foreground() })
     }
 
