@@ -356,13 +356,13 @@ impl PidMap {
             self.hot = Hot::COLD;
         }
         arena.leaves.give(path[0]);
-        for height in 1..=TOP {
-            let node = arena.nodes.at_mut(path[height]);
+        for (height, &at) in path.iter().enumerate().skip(1) {
+            let node = arena.nodes.at_mut(at);
             node.present &= !(1 << digit(number, height));
             if node.present != 0 {
                 return;
             }
-            arena.nodes.give(path[height]);
+            arena.nodes.give(at);
         }
         self.root = NONE;
     }
