@@ -17,7 +17,7 @@
 use crate::bug::Bug;
 use crate::effect::Effect;
 use crate::exit::ExitOutcome;
-use crate::id::{NsIx, Pid, PidIx, TaskIx};
+use crate::id::{Index, NsIx, Pid, PidIx, TaskIx};
 use crate::ns::Life;
 use crate::send::{Scope, Source};
 use crate::set::{Sink, TaskSet};
@@ -80,7 +80,7 @@ impl<G, T> TaskSet<G, T> {
     fn kill_members(&mut self, ns: NsIx, sink: Sink<'_, G, T>) {
         let mut from = Pid::INIT.number() + 1;
         while let Some(run) = self.spaces[ns].map.next_run(&self.maps, from) {
-            run.iter().for_each(|(_, pid)| self.kill_member(ns, pid, sink));
+            run.iter().for_each(|(_, slot)| self.kill_member(ns, PidIx::from_slot(slot), sink));
             from = run.end();
         }
     }
