@@ -35,13 +35,16 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         .args(&run.command[1..])
         .signal(run.signal)
         .grace(run.grace)
-        .descriptors(Descriptors::All)
         .signal_mask(signals.mask_before());
     command.engine(match run.engine {
         args::Engine::Auto => pidns::Engine::Auto,
         args::Engine::Kernel => pidns::Engine::Kernel,
         args::Engine::Ptrace => pidns::Engine::Ptrace,
         args::Engine::Subreaper => pidns::Engine::Subreaper,
+    });
+    command.descriptors(match run.fds {
+        args::Fds::Standard => Descriptors::Standard,
+        args::Fds::All => Descriptors::All,
     });
     command.map(match run.map {
         args::Map::Same => pidns::Map::Same,
