@@ -16,6 +16,7 @@ use pidns_sys::raw_channel::{self, Near};
 use rest::Player;
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watch::{Leavers, Watched};
 
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct HostWorld {
     name: String,
     prefix: Vec<OsString>,
+    program: Option<PathBuf>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
     leavers: Leavers,
@@ -47,10 +49,17 @@ impl HostWorld {
         Self {
             name: name.to_owned(),
             prefix,
+            program: None,
             stagehand: None,
             actors: Vec::new(),
             leavers: Leavers::default(),
         }
+    }
+
+    /// Takes the actors from `program`, a copy of this one, instead of the program that runs.
+    #[must_use]
+    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
@@ -191,7 +200,11 @@ impl World for HostWorld {
         check_needs(needs)?;
         if self.stagehand.is_none() {
             watch::share_one_cpu();
-            self.stagehand = Some(Stagehand::start(&self.prefix)?);
+            let program = match &self.program {
+                Some(program) => program.clone(),
+                None => std::env::current_exe()?,
+            };
+            self.stagehand = Some(Stagehand::start(&program, &self.prefix)?);
         }
         self.actors.clear();
         self.grow(0)?;

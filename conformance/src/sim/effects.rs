@@ -31,6 +31,7 @@ impl SimWorld {
         match effect {
             Effect::Kill { task } => {
                 self.note_end(task);
+                self.wait_once_more(task);
                 let outcome =
                     self.set.exit(task, ExitStatus::signaled(Signal::KILL), &mut self.effects);
                 self.left(task, outcome);
