@@ -89,15 +89,12 @@ impl<G, T> TaskSet<G, T> {
     fn settle_orphan(&mut self, child: GroupIx, father: TaskIx, sink: Sink<'_, G, T>) {
         self.set_exit_signal(child, Some(Signal::CHLD));
         let untraced = self.tasks[self.groups[child].leader].trace.is_none();
-        if untraced && self.has_ended(child) && self.notify_end(child, sink) {
-            let pgrp = self.groups[child].pgrp;
-            let session = self.groups[child].session;
+        let unwanted = untraced && self.has_ended(child) && self.notify_end(child, sink);
+        self.check_orphaned_by_reparent(child, father, sink);
+        if unwanted {
             let leader = self.groups[child].leader;
             self.release_task(leader, sink);
-            self.check_orphaned_pgrp(pgrp, session, father, None, sink);
-            return;
         }
-        self.check_orphaned_by_reparent(child, father, sink);
     }
 
     /// A `SI_USER`-like record that names the process of `sender` as seen from `viewer`.
