@@ -198,6 +198,9 @@ impl World for HostWorld {
 
     fn begin(&mut self, needs: &[Need]) -> Result<(), WorldError> {
         check_needs(needs)?;
+        if needs.contains(&Need::LevelOne) && !self.prefix.is_empty() {
+            return Err(WorldError::Skip("the level is not known under a prefix".to_owned()));
+        }
         if self.stagehand.is_none() {
             watch::share_one_cpu();
             let program = match &self.program {
