@@ -24,6 +24,7 @@ pub mod raw_errno;
 pub mod raw_ids;
 pub mod raw_ns;
 pub mod raw_signal;
+pub mod raw_trace;
 pub mod raw_wait;
 pub mod signal;
 pub mod socket;
