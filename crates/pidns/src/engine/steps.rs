@@ -74,12 +74,12 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Puts the descriptors 0, 1 and 2 of the command in place.
+    /// Puts the descriptors 0, 1 and 2 of the command in place. One that is the caller's own is left as it is: if it is
+    /// closed, it may have become the place of something else, which is closed by the exec.
     pub(super) fn stdio(&mut self, spec: &'a Spec) {
         for (to, given) in (0..).zip(&spec.stdio) {
-            match given {
-                Some(from) => self.place(from, to),
-                None => self.push(Stage::Descriptors, Step::Keep(to)),
+            if let Some(from) = given {
+                self.place(from, to);
             }
         }
         self.unused = match spec.descriptors {

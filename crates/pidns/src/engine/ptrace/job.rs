@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, twin};
+use pidns_sys::{Errno, twin};
 
 use super::start::{self, First};
 use crate::engine::control::Control;
@@ -31,6 +31,8 @@ struct Traced {
     control: Control,
     /// Watches over a command that is number 1 itself.
     guard: Option<Guard>,
+    /// Somebody is at the other end of the socket, as far as we know.
+    watched: bool,
     tracer: Option<Tracing>,
     status: Option<ExitStatus>,
 }
@@ -50,6 +52,7 @@ pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
                 pidfd,
                 control,
                 guard,
+                watched: true,
                 tracer: Some(tracer),
                 status: None,
             };
@@ -138,6 +141,12 @@ fn status_of(status: pidns_core::ExitStatus) -> Option<ExitStatus> {
 }
 
 impl Traced {
+    /// The guard has gone: because the command has ended, or somebody has killed it. Nobody else would see to it that
+    /// nothing survives us.
+    fn unguarded(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.watched) { self.kill() } else { Ok(()) }
+    }
+
     /// Waits until `pidns-init` has started the command.
     fn await_command(&mut self) -> Result<(), SpawnError> {
         let started = self.control.await_start();
@@ -163,12 +172,13 @@ impl Job for Traced {
     }
 
     fn news(&self) -> BorrowedFd<'_> {
-        self.control.as_fd()
+        // A socket whose other end has gone would be readable for ever.
+        if self.watched { self.control.as_fd() } else { self.pidfd() }
     }
 
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         match self.control.next_event()? {
-            Some(Event::Gone) if self.guard.is_some() => {}
+            Some(Event::Gone) if self.guard.is_some() => self.unguarded()?,
             None if self.guard.is_none() => return Ok(None),
             None => {}
             event => return Ok(event),
@@ -187,7 +197,7 @@ impl Job for Traced {
     fn signal(&self, signal: Signal) -> io::Result<()> {
         match self.guard {
             None => Ok(self.control.signal(signal)?),
-            Some(_) => Ok(pidfd::send_signal(&self.pidfd, signal)?),
+            Some(_) => send_signal(&self.pidfd, signal),
         }
     }
 
@@ -207,7 +217,8 @@ impl Job for Traced {
     fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.join()?;
         if let Some(guard) = self.guard.take() {
-            // It sees the command's end too, and ends.
+            // It would end by itself, if nobody has stopped it.
+            send_signal(&guard.pidfd, Signal::KILL)?;
             collect(&guard.pidfd)?;
         }
         Ok(Some(status))
