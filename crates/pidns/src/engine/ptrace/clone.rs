@@ -211,8 +211,7 @@ fn publish(
     let process = if newborn.is_thread { own } else { child };
     tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
-    let from_init = tracer.processes.get(&own).is_some_and(Process::is_init);
-    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers, from_init });
+    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers });
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
@@ -274,21 +273,16 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) {
         registers.restore_arguments(&before);
         let _ = registers.store(tid);
     }
-    // Options are inherited, and what is asked of an init's threads is not asked of its children.
-    let is_init = tracer.process_of(tid).is_some_and(Process::is_init);
-    if is_init != birth.from_init {
-        let more = if is_init { Options::EXIT } else { Options::empty() };
-        let _ = ptrace::set_options(tid, options() | more);
-    }
 }
 
-/// What all are traced with. Threads of an init have [`Options::EXIT`] too.
+/// What all are traced with.
 pub(super) fn options() -> Options {
     Options::SYSGOOD
         | Options::FORK
         | Options::VFORK
         | Options::CLONE
         | Options::EXEC
+        | Options::EXIT
         | Options::SECCOMP
         | Options::EXIT_KILL
 }

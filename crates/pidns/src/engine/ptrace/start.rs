@@ -8,7 +8,7 @@ use pidns_core::{CloneArgs, Config, Delivery, Root, TaskSet};
 use pidns_sys::landlock::Ruleset;
 use pidns_sys::launch::traced::{self, Traced};
 use pidns_sys::launch::{Namespaces, OnFailure, ShellArgs, Step, Strings};
-use pidns_sys::ptrace::{Options, Tid};
+use pidns_sys::ptrace::Tid;
 use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, pidfd, privilege, twin};
 
@@ -130,8 +130,7 @@ fn launch_behind<'a>(
     confinement.add(list, stages);
     list.extend(exec);
     stages.extend(stage);
-    let options = clone::options() | Options::EXIT;
-    traced::launch_traced(options, list).map_err(|failure| match failure.step {
+    traced::launch_traced(clone::options(), list).map_err(|failure| match failure.step {
         None => SpawnError::new(Stage::Engine, failure.errno),
         Some(_) => failed(failure, stages),
     })
