@@ -4,17 +4,23 @@
 //! told: the machine's mood is then the same for all.
 #![forbid(unsafe_code)]
 
+mod core;
 mod launch;
 mod measure;
 mod tools;
 
 use std::env;
 
+/// Counts every byte, for the suites that report memory.
+#[global_allocator]
+static ALLOCATOR: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);
+
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["core", rest @ ..] => core::run(&ALLOCATOR, rest.first().copied().unwrap_or_default()),
         ["launch", rest @ ..] => launch::run(rest),
-        _ => anyhow::bail!("usage: pidns-benches launch"),
+        _ => anyhow::bail!("usage: pidns-benches core|launch"),
     }
 }

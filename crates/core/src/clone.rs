@@ -119,27 +119,25 @@ impl<'a> CloneArgs<'a> {
 #[must_use = "publish or abandon it: a reservation that is forgotten keeps its numbers"]
 #[derive(Debug)]
 pub struct Reservation {
+    task: TaskId,
+    pid: PidId,
     caller: TaskIx,
-    id: TaskId,
-    task: TaskIx,
     /// `None` for a thread.
     group: Option<GroupIx>,
-    pid: PidIx,
-    pid_id: PidId,
     ns_children: NsIx,
-    flags: CloneFlags,
     exit_signal: Option<Signal>,
+    flags: CloneFlags,
 }
 
 impl Reservation {
     /// Returns the id that the task will have.
     pub fn task(&self) -> TaskId {
-        self.id
+        self.task
     }
 
     /// Returns the pid object that the task will have.
     pub fn pid(&self) -> PidId {
-        self.pid_id
+        self.pid
     }
 }
 
@@ -168,40 +166,20 @@ impl<G, T> TaskSet<G, T> {
         }
         let group =
             if args.flags.contains(CloneFlags::THREAD) { None } else { Some(self.groups.claim()?) };
-        let reserved = self.reserve_task(caller, group, args, auth);
-        if let (Err(_), Some(group)) = (&reserved, group) {
-            self.groups.unclaim(group);
-        }
-        reserved
+        let task = self.tasks.claim().inspect_err(|_| self.unclaim_group(group))?;
+        let (ns_children, pid) = self.reserve_pid(caller, args, auth).inspect_err(|_| {
+            self.tasks.unclaim(task);
+            self.unclaim_group(group);
+        })?;
+        self.tasks[caller].reservations += 1;
+        let (task, pid) = (self.task_id(task), self.pid_id(pid));
+        let CloneArgs { flags, exit_signal, .. } = *args;
+        Ok(Reservation { task, pid, caller, group, ns_children, exit_signal, flags })
     }
 
-    fn reserve_task(
-        &mut self,
-        caller: TaskIx,
-        group: Option<GroupIx>,
-        args: &CloneArgs<'_>,
-        auth: &dyn Authority,
-    ) -> Result<Reservation> {
-        let task = self.tasks.claim()?;
-        match self.reserve_pid(caller, args, auth) {
-            Ok((ns_children, pid)) => {
-                self.tasks[caller].reservations += 1;
-                Ok(Reservation {
-                    caller,
-                    id: self.task_id(task),
-                    task,
-                    group,
-                    pid,
-                    pid_id: self.pid_id(pid),
-                    ns_children,
-                    flags: args.flags,
-                    exit_signal: args.exit_signal,
-                })
-            }
-            Err(errno) => {
-                self.tasks.unclaim(task);
-                Err(errno)
-            }
+    fn unclaim_group(&mut self, group: Option<GroupIx>) {
+        if let Some(group) = group {
+            self.groups.unclaim(group);
         }
     }
 
@@ -249,7 +227,7 @@ impl<G, T> TaskSet<G, T> {
     /// Returns the number that the reserved task will have in `viewer`'s namespace.
     pub fn reserved_number(&self, reservation: &Reservation, viewer: TaskId) -> Option<Pid> {
         let viewer = self.task_ix(viewer).ok()?;
-        self.nr_in(reservation.pid, self.active_ns(viewer))
+        self.nr_in(reservation.pid.ix(), self.active_ns(viewer))
     }
 
     /// Gives a reservation back. On kernels with that defect this may close a namespace that has no init yet.
@@ -257,11 +235,9 @@ impl<G, T> TaskSet<G, T> {
     pub fn abandon(&mut self, reservation: Reservation, sink: Sink<'_, G, T>) {
         let Reservation { caller, task, group, pid, ns_children, .. } = reservation;
         self.tasks[caller].reservations -= 1;
-        self.tasks.unclaim(task);
-        if let Some(group) = group {
-            self.groups.unclaim(group);
-        }
-        self.free_unborn_pid(pid, sink);
+        self.tasks.unclaim(task.ix());
+        self.unclaim_group(group);
+        self.free_unborn_pid(pid.ix(), sink);
         self.put_ns(ns_children, sink);
     }
 
@@ -276,7 +252,8 @@ impl<G, T> TaskSet<G, T> {
         task: T,
         sink: Sink<'_, G, T>,
     ) -> TaskId {
-        let Reservation { caller, id, task: new, pid, ns_children, flags, .. } = reservation;
+        let Reservation { caller, ns_children, flags, .. } = reservation;
+        let (new, pid) = (reservation.task.ix(), reservation.pid.ix());
         self.tasks[caller].reservations -= 1;
         let group_ix = reservation.group.unwrap_or_else(|| self.group_of(caller));
         let mut entry = Task::new(group_ix, pid, ns_children, task);
@@ -294,7 +271,7 @@ impl<G, T> TaskSet<G, T> {
         if doomed {
             self.kill_newborn(new, sink);
         }
-        id
+        reservation.task
     }
 
     fn publish_group(
@@ -322,9 +299,9 @@ impl<G, T> TaskSet<G, T> {
         self.join_pgrp(group, pgrp);
         self.join_session(group, session);
         self.adopt(parent, group);
-        if self.pids[from.pid].nr == 1 {
+        if self.pids[from.pid.ix()].nr == 1 {
             self.groups[group].flags |= GroupFlags::UNKILLABLE;
-            let ns = self.pids[from.pid].ns;
+            let ns = self.pids[from.pid.ix()].ns;
             self.spaces[ns].reaper = Some(leader);
         }
     }

@@ -110,6 +110,7 @@ impl<G, T> TaskSet<G, T> {
         if !entry.has(GroupFlags::ENDING) {
             entry.flags |= GroupFlags::ENDING;
             entry.status = status;
+            self.unstop_for_death(group);
         }
     }
 
@@ -117,7 +118,6 @@ impl<G, T> TaskSet<G, T> {
     /// `complete_signal`). Stopped ones too. // ZAP-03
     pub(crate) fn condemn(&mut self, group: GroupIx, status: ExitStatus, sink: Sink<'_, G, T>) {
         self.decide_status(group, status);
-        self.unstop_for_death(group);
         let mut at = self.groups[group].threads;
         while let Some(thread) = at {
             self.kill_thread(thread, sink);
@@ -219,14 +219,13 @@ impl<G, T> TaskSet<G, T> {
         if !deaf {
             self.recount(group);
         }
-        self.wake_waiters(to, sink);
+        self.wake_waiters(parent, sink);
         deaf
     }
 
     fn notify_tracer(&mut self, task: TaskIx, sink: Sink<'_, G, T>) {
         if let Some(tracer) = self.tracer_of(task) {
-            let to = self.group_of(tracer);
-            self.wake_waiters(to, sink);
+            self.wake_waiters(tracer, sink);
         }
     }
 
@@ -242,12 +241,13 @@ impl<G, T> TaskSet<G, T> {
     }
 
     /// Calls for another look by those whose wait blocked, and by a zap in its reaping step. // ZAP-04
-    pub(crate) fn wake_waiters(&mut self, group: GroupIx, sink: Sink<'_, G, T>) {
+    pub(crate) fn wake_waiters(&mut self, parent: TaskIx, sink: Sink<'_, G, T>) {
+        let group = self.group_of(parent);
         if self.groups[group].has(GroupFlags::WAITING) {
             self.groups[group].flags -= GroupFlags::WAITING;
             sink.emit(Effect::WakeWaiters { group: self.group_id(group) });
         }
-        self.zap_check_children(group, sink);
+        self.zap_check_children(parent, sink);
     }
 
     /// Removes a zombie for good: its roles go, its payload goes back (kernel: `release_task`).
@@ -284,8 +284,7 @@ impl<G, T> TaskSet<G, T> {
         let gone = self.groups.remove(group);
         self.subreapers -= u32::from(gone.has(GroupFlags::SUBREAPER));
         if let Some(parent) = parent {
-            let to = self.group_of(parent);
-            self.zap_check_children(to, sink);
+            self.zap_check_children(parent, sink);
         }
         sink.emit(Effect::GroupReleased { group: id, payload: gone.payload });
     }

@@ -44,11 +44,7 @@ index!(
     /// Slot of a queued signal.
     QueuedIx,
     /// Slot of a tracer-tracee pair.
-    TraceIx,
-    /// Slot of an inner node of a pid map.
-    NodeIx,
-    /// Slot of a leaf of a pid map.
-    LeafIx
+    TraceIx
 );
 
 macro_rules! id {

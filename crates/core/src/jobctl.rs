@@ -92,7 +92,7 @@ impl<G, T> TaskSet<G, T> {
         if !self.groups[to].has(GroupFlags::NOCLDSTOP) {
             self.send_child_signal(to, group, Signal::CHLD, what, sink);
         }
-        self.wake_waiters(to, sink);
+        self.wake_waiters(parent, sink);
     }
 
     /// The last thread of a process exits: that may orphan its own process group, if it was the connection to its

@@ -16,6 +16,7 @@ mod id;
 mod inline;
 mod jobctl;
 mod kill;
+mod map_arena;
 mod ns;
 mod numbers;
 mod pidfd;
@@ -26,6 +27,8 @@ mod privilege;
 mod reboot;
 mod reparent;
 mod ring;
+#[cfg(any(test, feature = "check"))]
+pub mod script;
 mod send;
 mod session;
 mod set;

@@ -226,7 +226,8 @@ impl<G, T> TaskSet<G, T> {
 
     /// Takes back a namespace that [`create_ns`](Self::create_ns) made and nobody saw.
     pub(crate) fn uncreate_ns(&mut self, ns: NsIx, auth: &dyn Authority) {
-        let gone = self.spaces.remove(ns);
+        let mut gone = self.spaces.remove(ns);
+        gone.map.clear(&mut self.maps);
         if let Some(parent) = gone.parent {
             self.spaces[parent].refs -= 1;
         }
@@ -262,8 +263,8 @@ impl<G, T> TaskSet<G, T> {
                 return;
             }
             let id = self.ns_id(ns);
-            let gone = self.spaces.remove(ns);
-            debug_assert_eq!(gone.allocated, 0);
+            let mut gone = self.spaces.remove(ns);
+            gone.map.clear(&mut self.maps);
             sink.emit(Effect::NamespaceReleased { ns: id, owner: gone.owner });
             at = gone.parent;
         }

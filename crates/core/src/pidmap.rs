@@ -1,13 +1,14 @@
 //! The map from numbers to pid objects of one namespace: a 64-ary tree with a bitmap per node.
 //!
 //! Allocation is cyclic from a cursor and wraps to [`RESERVED`]; allocate, free, look up and *next* cost one step per
-//! tree level ([`DEPTH`]), never a scan: each inner node knows which children hold something and which are full.
-//! Nodes are made on demand and live in a [`MapArena`] that all namespaces of a task set share.
+//! tree level, never a scan: each inner node knows which children exist and which are full. Nodes are made on demand
+//! and live in a [`MapArena`] that all namespaces of a task set share. One emptied leaf per map is kept, so that a
+//! fork and exit in turn do not make and unmake it each time.
 //! Neighbours: `pids.rs` allocates a number per level, `zap.rs` walks with [`PidMap::next`].
 
 use crate::errno::{Errno, Result};
-use crate::id::{LeafIx, NodeIx, PidIx};
-use crate::slab::Slab;
+use crate::id::{Index, PidIx};
+use crate::map_arena::MapArena;
 
 /// After a wrap, numbers below this are not handed out again (kernel: `RESERVED_PIDS`). // NUM-08
 pub(crate) const RESERVED: u32 = 300;
@@ -16,67 +17,91 @@ pub const PID_MAX_LIMIT: u32 = 1 << 22;
 
 /// Bits of a number that one tree level decides.
 const BITS: u32 = 6;
-/// Inner levels above the leaves: 64^4 numbers cover `PID_MAX_LIMIT`.
-const DEPTH: u32 = 3;
+/// Height of the root; leaves are at height 0. 64^4 numbers cover `PID_MAX_LIMIT`.
+const TOP: usize = 3;
+const NONE: u32 = u32::MAX;
 
-/// Nodes of all maps.
-#[derive(Clone, Debug)]
-pub(crate) struct MapArena {
-    pub(crate) nodes: Slab<NodeIx, Node>,
-    pub(crate) leaves: Slab<LeafIx, Leaf>,
+/// Which numbers a search is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Taken,
+    Free,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    /// Children that hold at least one number.
-    present: u64,
-    /// Children without a free number.
-    full: u64,
-    /// A node or, just above the leaves, a leaf; meaningful where `present` is set.
-    children: [u32; 64],
+/// The nodes from the root (at `TOP`) down to the leaf (at 0) above a number.
+type Path = [u32; TOP + 1];
+
+/// Which child of a node at `height` a number is under.
+#[inline]
+fn digit(number: u32, height: usize) -> u32 {
+    (number >> (BITS as usize * height)) & 63
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Leaf {
-    used: u64,
-    pids: [Option<PidIx>; 64],
-}
-
-/// What the levels of a path share: which child a number is under.
-fn digit(number: u32, height: u32) -> u32 {
-    (number >> (BITS * height)) & 63
-}
-
-/// Bits `from..64`; none for 64.
+/// Bits `from..64`.
+#[inline]
 fn from_bit(from: u32) -> u64 {
-    u64::MAX.checked_shl(from).unwrap_or(0)
+    u64::MAX << from
 }
 
-fn lowest(bits: u64) -> Option<u32> {
-    (bits != 0).then(|| bits.trailing_zeros())
-}
-
-impl MapArena {
-    pub(crate) const fn new() -> Self {
-        Self { nodes: Slab::new(), leaves: Slab::new() }
-    }
-
-    fn new_node(&mut self) -> Result<NodeIx> {
-        self.nodes.insert(Node { present: 0, full: 0, children: [0; 64] })
-    }
+/// The lowest number of the next node at `height` after the one that `number` is under.
+fn after_node(number: u32, height: usize) -> u32 {
+    let shift = BITS as usize * (height + 1);
+    ((number >> shift) + 1) << shift
 }
 
 /// The numbers of one namespace.
 #[derive(Clone, Debug)]
 pub(crate) struct PidMap {
-    root: Option<NodeIx>,
+    /// The node at `TOP`, or `NONE`.
+    root: u32,
     /// Where the next search starts: last number + 1.
     cursor: u32,
+    /// A number under the leaf that was emptied last and kept, or `NONE`.
+    spare: u32,
+    /// The leaf that was touched last: neighbours tend to follow.
+    hot: Hot,
+}
+
+/// A shortcut to one leaf.
+#[derive(Clone, Copy, Debug)]
+struct Hot {
+    /// The leaf's numbers without their last digit, or `NONE`.
+    prefix: u32,
+    path: Path,
+}
+
+impl Hot {
+    const COLD: Hot = Hot { prefix: NONE, path: [0; TOP + 1] };
+}
+
+/// Up to 64 numbers in a row.
+pub(crate) struct Run {
+    /// The number of bit 0.
+    base: u32,
+    taken: u64,
+    pids: [u32; 64],
+}
+
+impl Run {
+    /// Visits the taken numbers of the run.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, PidIx)> {
+        let clear_lowest = |&rest: &u64| Some(rest & rest.wrapping_sub(1));
+        let bits = core::iter::successors(Some(self.taken), clear_lowest);
+        bits.take_while(|&rest| rest != 0).map(|rest| {
+            let bit = rest.trailing_zeros();
+            (self.base + bit, PidIx::from_slot(self.pids[bit as usize]))
+        })
+    }
+
+    /// The first number after the run.
+    pub(crate) fn end(&self) -> u32 {
+        self.base + 64
+    }
 }
 
 impl PidMap {
     pub(crate) const fn new() -> Self {
-        Self { root: None, cursor: 0 }
+        Self { root: NONE, cursor: 0, spare: NONE, hot: Hot::COLD }
     }
 
     /// Returns the last number that the cursor handed out, -1 before the first.
@@ -102,10 +127,8 @@ impl PidMap {
         // Once the cursor has passed the reserved range, that range is for set_tid only.
         let min = if self.cursor > RESERVED { RESERVED } else { 1 };
         let start = self.cursor.max(min);
-        let number = match self.free_from(arena, start).filter(|&n| n < pid_max) {
-            Some(number) => number,
-            None => self.free_from(arena, min).filter(|&n| n < pid_max).ok_or(Errno::EAGAIN)?,
-        };
+        let free_from = |from| self.first(arena, from, Wanted::Free).filter(|&n| n < pid_max);
+        let number = free_from(start).or_else(|| free_from(min)).ok_or(Errno::EAGAIN)?;
         self.set(arena, number, pid)?;
         self.cursor = number + 1;
         Ok(number)
@@ -127,194 +150,229 @@ impl PidMap {
         if number >= PID_MAX_LIMIT {
             return None;
         }
-        let mut node = &arena.nodes[self.root?];
-        for height in (1..=DEPTH).rev() {
-            let child = digit(number, height);
-            if node.present >> child & 1 == 0 {
-                return None;
-            }
-            let below = node.children[child as usize];
-            if height == 1 {
-                return arena.leaves[leaf(below)].pids[digit(number, 0) as usize];
-            }
-            node = &arena.nodes[inner(below)];
-        }
-        None
+        let leaf = match self.hot_leaf(number) {
+            Some(leaf) => leaf,
+            None => self.path(arena, number)?[0],
+        };
+        let leaf = arena.leaves.at(leaf);
+        let bit = digit(number, 0);
+        (leaf.used >> bit & 1 == 1).then(|| PidIx::from_slot(leaf.pids[bit as usize]))
     }
 
     /// Returns the first taken number at or after `from` (the 2007 patch's `next_pidmap`).
     pub(crate) fn next(&self, arena: &MapArena, from: u32) -> Option<(u32, PidIx)> {
-        if from >= PID_MAX_LIMIT {
-            return None;
-        }
-        next_under(arena, self.root?, DEPTH, from)
+        let number = self.first(arena, from, Wanted::Taken)?;
+        self.get(arena, number).map(|pid| (number, pid))
     }
 
-    /// Returns the first free number at or after `from`, below `PID_MAX_LIMIT`.
-    fn free_from(&self, arena: &MapArena, from: u32) -> Option<u32> {
+    /// Returns the taken numbers that share a leaf with the first one at or after `from`: for walks over all.
+    pub(crate) fn next_run(&self, arena: &MapArena, from: u32) -> Option<Run> {
+        let first = self.first(arena, from, Wanted::Taken)?;
+        let leaf = arena.leaves.at(self.path(arena, first)?[0]);
+        let taken = leaf.used & from_bit(digit(first, 0));
+        Some(Run { base: first & !63, taken, pids: leaf.pids })
+    }
+
+    #[inline]
+    fn hot_leaf(&self, number: u32) -> Option<u32> {
+        (self.hot.prefix == number >> BITS).then_some(self.hot.path[0])
+    }
+
+    /// Returns the first number at or after `from` that is taken or free.
+    fn first(&self, arena: &MapArena, from: u32, wanted: Wanted) -> Option<u32> {
         if from >= PID_MAX_LIMIT {
             return None;
         }
-        match self.root {
-            Some(root) => free_under(arena, root, DEPTH, from).filter(|&n| n < PID_MAX_LIMIT),
-            None => Some(from),
+        if let Some(leaf) = self.hot_leaf(from) {
+            let used = arena.leaves.at(leaf).used;
+            let fits = if wanted == Wanted::Free { !used } else { used } & from_bit(digit(from, 0));
+            if fits != 0 {
+                return Some((from & !63) + fits.trailing_zeros());
+            }
         }
+        self.search(arena, from, wanted)
+    }
+
+    /// As [`first`](Self::first), from the root.
+    fn search(&self, arena: &MapArena, from: u32, wanted: Wanted) -> Option<u32> {
+        if self.root == NONE {
+            return (wanted == Wanted::Free).then_some(from);
+        }
+        let mut path: Path = [self.root; TOP + 1];
+        let mut number = from;
+        let mut height = TOP;
+        loop {
+            // Look in this node for the next child, or in this leaf for the next number.
+            let fits = if height == 0 {
+                let used = arena.leaves.at(path[0]).used;
+                if wanted == Wanted::Free { !used } else { used }
+            } else {
+                let node = arena.nodes.at(path[height]);
+                if wanted == Wanted::Free { !node.full } else { node.present }
+            };
+            let here = digit(number, height);
+            let fits = fits & from_bit(here);
+            if fits == 0 {
+                // Nothing: go on after it, from above.
+                number = after_node(number, height);
+                height += 1;
+                if height > TOP || number >= PID_MAX_LIMIT {
+                    return None;
+                }
+                while digit(number, height) == 0 {
+                    height += 1; // The node above is exhausted as well.
+                    if height > TOP {
+                        return None;
+                    }
+                }
+                continue;
+            }
+            let child = fits.trailing_zeros();
+            if child != here {
+                let shift = BITS as usize * height;
+                number = ((number >> shift & !63) | child) << shift;
+            }
+            if height == 0 {
+                return Some(number);
+            }
+            let node = arena.nodes.at(path[height]);
+            if node.present >> child & 1 == 0 {
+                return Some(number); // Nothing there yet: all of it is free.
+            }
+            height -= 1;
+            path[height] = node.children[child as usize];
+        }
+    }
+
+    /// Returns the path to the leaf of `number`, if that exists.
+    #[inline]
+    fn path(&self, arena: &MapArena, number: u32) -> Option<Path> {
+        if self.root == NONE {
+            return None;
+        }
+        let mut path: Path = [self.root; TOP + 1];
+        for height in (1..=TOP).rev() {
+            let node = arena.nodes.at(path[height]);
+            let child = digit(number, height);
+            if node.present >> child & 1 == 0 {
+                return None;
+            }
+            path[height - 1] = node.children[child as usize];
+        }
+        Some(path)
     }
 
     /// Marks a free number. Nothing has changed if it fails.
     fn set(&mut self, arena: &mut MapArena, number: u32, pid: PidIx) -> Result<()> {
-        let root = match self.root {
-            Some(root) => root,
-            None => arena.new_node()?,
-        };
-        let result = set_under(arena, root, DEPTH, number, pid);
-        if arena.nodes[root].present == 0 {
-            arena.nodes.remove(root);
-            self.root = None;
-        } else {
-            self.root = Some(root);
+        if self.hot.prefix != number >> BITS {
+            let path = match self.path(arena, number) {
+                Some(path) => path,
+                None => self.grow(arena, number)?,
+            };
+            self.hot = Hot { prefix: number >> BITS, path };
         }
-        result.map(|_| ())
-    }
-
-    /// Frees a taken number; nodes that held nothing else go.
-    pub(crate) fn remove(&mut self, arena: &mut MapArena, number: u32) {
-        let Some(root) = self.root else { return };
-        if clear_under(arena, root, DEPTH, number) {
-            arena.nodes.remove(root);
-            self.root = None;
-        }
-    }
-}
-
-fn inner(raw: u32) -> NodeIx {
-    crate::id::Index::from_slot(raw)
-}
-
-fn leaf(raw: u32) -> LeafIx {
-    crate::id::Index::from_slot(raw)
-}
-
-fn raw(ix: impl crate::id::Index) -> u32 {
-    ix.slot()
-}
-
-/// The lowest number of child `child` of a node at `height` on the path of `number`.
-fn child_base(number: u32, height: u32, child: u32) -> u32 {
-    let above = BITS * (height + 1);
-    (number >> above << above) | child << (BITS * height)
-}
-
-/// First taken number at or after `from` in the subtree of `node`, whose path is `from`'s.
-fn next_under(arena: &MapArena, node: NodeIx, height: u32, from: u32) -> Option<(u32, PidIx)> {
-    let here = &arena.nodes[node];
-    let mut from = from;
-    let mut child = lowest(here.present & from_bit(digit(from, height)))?;
-    loop {
-        let base = child_base(from, height, child);
-        from = from.max(base);
-        let below = here.children[child as usize];
-        let found = if height == 1 {
-            let leaf = &arena.leaves[leaf(below)];
-            lowest(leaf.used & from_bit(digit(from, 0)))
-                .and_then(|bit| leaf.pids[bit as usize].map(|pid| (base | bit, pid)))
-        } else {
-            next_under(arena, inner(below), height - 1, from)
-        };
-        if found.is_some() {
-            return found;
-        }
-        // Only the child on the path can have nothing after `from`: this loops at most twice.
-        child = lowest(here.present & from_bit(child + 1))?;
-    }
-}
-
-/// First free number at or after `from` in the subtree of `node`.
-fn free_under(arena: &MapArena, node: NodeIx, height: u32, from: u32) -> Option<u32> {
-    let here = &arena.nodes[node];
-    let mut from = from;
-    let mut child = lowest(!here.full & from_bit(digit(from, height)))?;
-    loop {
-        let base = child_base(from, height, child);
-        from = from.max(base);
-        if here.present >> child & 1 == 0 {
-            return Some(from);
-        }
-        let below = here.children[child as usize];
-        let found = if height == 1 {
-            lowest(!arena.leaves[leaf(below)].used & from_bit(digit(from, 0))).map(|bit| base | bit)
-        } else {
-            free_under(arena, inner(below), height - 1, from)
-        };
-        if found.is_some() {
-            return found;
-        }
-        child = lowest(!here.full & from_bit(child + 1))?;
-    }
-}
-
-/// Marks `number` in the subtree; says whether the subtree is full now.
-fn set_under(
-    arena: &mut MapArena,
-    node: NodeIx,
-    height: u32,
-    number: u32,
-    pid: PidIx,
-) -> Result<bool> {
-    let child = digit(number, height);
-    let existing = arena.nodes[node].present >> child & 1 == 1;
-    let below = arena.nodes[node].children[child as usize];
-    let (below, full) = if height == 1 {
-        let below = if existing {
-            leaf(below)
-        } else {
-            arena.leaves.insert(Leaf { used: 0, pids: [None; 64] })?
-        };
-        let entry = &mut arena.leaves[below];
+        let entry = arena.leaves.at_mut(self.hot.path[0]);
         let bit = digit(number, 0);
         entry.used |= 1 << bit;
-        entry.pids[bit as usize] = Some(pid);
-        (raw(below), entry.used == u64::MAX)
-    } else {
-        let child_node = if existing { inner(below) } else { arena.new_node()? };
-        let full = set_under(arena, child_node, height - 1, number, pid);
-        if full.is_err() && !existing {
-            arena.nodes.remove(child_node);
+        entry.pids[bit as usize] = pid.slot();
+        if entry.used == u64::MAX {
+            self.mark_full(arena, number);
         }
-        (raw(child_node), full?)
-    };
-    let here = &mut arena.nodes[node];
-    here.children[child as usize] = below;
-    here.present |= 1 << child;
-    here.full |= u64::from(full) << child;
-    Ok(here.full == u64::MAX)
-}
+        Ok(())
+    }
 
-/// Clears `number` in the subtree; says whether the subtree holds nothing now.
-fn clear_under(arena: &mut MapArena, node: NodeIx, height: u32, number: u32) -> bool {
-    let child = digit(number, height);
-    if arena.nodes[node].present >> child & 1 == 0 {
-        return false;
+    /// The hot leaf, that of `number`, has become full; so may the nodes above it.
+    fn mark_full(&self, arena: &mut MapArena, number: u32) {
+        for height in 1..=TOP {
+            let node = arena.nodes.at_mut(self.hot.path[height]);
+            node.full |= 1 << digit(number, height);
+            if node.full != u64::MAX {
+                return;
+            }
+        }
     }
-    let below = arena.nodes[node].children[child as usize];
-    let empty = if height == 1 {
-        let entry = &mut arena.leaves[leaf(below)];
-        let bit = digit(number, 0);
-        entry.used &= !(1 << bit);
-        entry.pids[bit as usize] = None;
-        entry.used == 0
-    } else {
-        clear_under(arena, inner(below), height - 1, number)
-    };
-    if empty && height == 1 {
-        arena.leaves.remove(leaf(below));
-    } else if empty {
-        arena.nodes.remove(inner(below));
+
+    /// The hot leaf, that of `number`, was full and is not any more.
+    fn unmark_full(&self, arena: &mut MapArena, number: u32) {
+        for height in 1..=TOP {
+            arena.nodes.at_mut(self.hot.path[height]).full &= !(1 << digit(number, height));
+        }
     }
-    let here = &mut arena.nodes[node];
-    here.full &= !(1 << child);
-    here.present &= !(u64::from(empty) << child);
-    here.present == 0
+
+    /// Makes the nodes that are missing above `number`, all or none.
+    fn grow(&mut self, arena: &mut MapArena, number: u32) -> Result<Path> {
+        arena.nodes.prepare(TOP)?;
+        arena.leaves.prepare(1)?;
+        if self.root == NONE {
+            self.root = arena.nodes.take();
+        }
+        let mut path: Path = [self.root; TOP + 1];
+        for height in (1..=TOP).rev() {
+            let child = digit(number, height);
+            if arena.nodes.at(path[height]).present >> child & 1 == 0 {
+                let fresh = if height == 1 { arena.leaves.take() } else { arena.nodes.take() };
+                let node = arena.nodes.at_mut(path[height]);
+                node.present |= 1 << child;
+                node.children[child as usize] = fresh;
+            }
+            path[height - 1] = arena.nodes.at(path[height]).children[child as usize];
+        }
+        Ok(path)
+    }
+
+    /// Frees a taken number.
+    pub(crate) fn remove(&mut self, arena: &mut MapArena, number: u32) {
+        if self.hot.prefix != number >> BITS {
+            let Some(path) = self.path(arena, number) else {
+                return;
+            };
+            self.hot = Hot { prefix: number >> BITS, path };
+        }
+        let entry = arena.leaves.at_mut(self.hot.path[0]);
+        let was_full = entry.used == u64::MAX;
+        entry.used &= !(1 << digit(number, 0));
+        let empty = entry.used == 0;
+        if was_full {
+            self.unmark_full(arena, number);
+        }
+        if empty && self.spare >> BITS != number >> BITS {
+            let old = core::mem::replace(&mut self.spare, number);
+            self.prune(arena, old);
+        }
+    }
+
+    /// Gives back the leaf above `number` if it is empty, and what was only there for its sake.
+    fn prune(&mut self, arena: &mut MapArena, number: u32) {
+        if number == NONE {
+            return;
+        }
+        let Some(path) = self.path(arena, number) else {
+            return;
+        };
+        if arena.leaves.at(path[0]).used != 0 {
+            return;
+        }
+        if self.hot.path[0] == path[0] {
+            self.hot = Hot::COLD;
+        }
+        arena.leaves.give(path[0]);
+        for height in 1..=TOP {
+            let node = arena.nodes.at_mut(path[height]);
+            node.present &= !(1 << digit(number, height));
+            if node.present != 0 {
+                return;
+            }
+            arena.nodes.give(path[height]);
+        }
+        self.root = NONE;
+    }
+
+    /// Gives back what an empty map still holds.
+    pub(crate) fn clear(&mut self, arena: &mut MapArena) {
+        let spare = core::mem::replace(&mut self.spare, NONE);
+        self.prune(arena, spare);
+        debug_assert_eq!(self.root, NONE, "only an empty map is cleared");
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The pid map against the rows NUM-06..09, TID-03, TID-07, SYS-01, and against a plain `BTreeMap`.
 
 use super::*;
-use crate::id::Index;
 use alloc::collections::BTreeMap;
 
 const MAX: u32 = PID_MAX_LIMIT;
@@ -81,7 +80,7 @@ fn writing_the_last_number_makes_the_next_one_come_after_it() {
 }
 
 #[test]
-fn an_emptied_map_holds_no_node() {
+fn a_cleared_map_holds_no_node() {
     let (mut map, mut arena) = (PidMap::new(), MapArena::new());
     for number in [1, 64, 4096, 262_144, MAX - 1] {
         map.insert(&mut arena, number, pid(number)).unwrap();
@@ -89,7 +88,13 @@ fn an_emptied_map_holds_no_node() {
     for number in [64, 1, MAX - 1, 4096, 262_144] {
         map.remove(&mut arena, number);
     }
-    assert_eq!((arena.nodes.len(), arena.leaves.len()), (0, 0));
+    assert_eq!(
+        (arena.nodes.in_use(), arena.leaves.in_use()),
+        (3, 1),
+        "one spare leaf and what is above it"
+    );
+    map.clear(&mut arena);
+    assert_eq!((arena.nodes.in_use(), arena.leaves.in_use()), (0, 0));
 }
 
 #[test]
@@ -97,11 +102,11 @@ fn without_memory_for_a_node_nothing_changes() {
     for (nodes, leaves) in [(true, false), (false, true)] {
         let (mut map, mut arena) = (PidMap::new(), MapArena::new());
         map.insert(&mut arena, 1, pid(1)).unwrap();
-        let before = (arena.nodes.len(), arena.leaves.len());
+        let before = (arena.nodes.in_use(), arena.leaves.in_use());
         arena.nodes.deny(nodes);
         arena.leaves.deny(leaves);
         assert_eq!(map.insert(&mut arena, MAX - 1, pid(2)), Err(Errno::ENOMEM));
-        assert_eq!((arena.nodes.len(), arena.leaves.len()), before);
+        assert_eq!((arena.nodes.in_use(), arena.leaves.in_use()), before);
         assert_eq!(map.next(&arena, 2), None);
     }
 }
@@ -145,6 +150,6 @@ fn lookups_and_next_agree_with_an_ordered_map() {
         assert_eq!(map.get(&arena, number), model.get(&number).copied());
         assert_eq!(map.next(&arena, probe), model.range(probe..).next().map(|(&n, &p)| (n, p)));
         let free = (number..MAX).find(|n| !model.contains_key(n));
-        assert_eq!(map.free_from(&arena, number), free);
+        assert_eq!(map.first(&arena, number, Wanted::Free), free);
     }
 }

@@ -229,8 +229,9 @@ impl<G, T> TaskSet<G, T> {
         let ns = self.pids[pid].ns;
         self.forget_numbers(pid, sink);
         let poison = self.config.quirks.contains(Quirks::POISON_FAILED_FIRST_FORK);
-        if poison && self.spaces[ns].reaper.is_none() && self.spaces[ns].allocated == 0 {
-            self.spaces[ns].poison();
+        let space = &mut self.spaces[ns];
+        if space.reaper.is_none() && space.allocated == 0 {
+            if poison { space.poison() } else { space.map.rewind() }
         }
         self.put_ns(ns, sink);
     }

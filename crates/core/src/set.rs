@@ -7,9 +7,10 @@ use crate::errno::{Errno, Result};
 use crate::id::{
     GroupId, GroupIx, NsId, NsIx, Pid, PidId, PidIx, QueuedIx, TaskId, TaskIx, TraceIx,
 };
+use crate::map_arena::MapArena;
 use crate::ns::Namespace;
 use crate::numbers::Numbers;
-use crate::pidmap::{MapArena, PID_MAX_LIMIT};
+use crate::pidmap::PID_MAX_LIMIT;
 use crate::pids::PidObject;
 use crate::privilege::{Root, UserNs};
 use crate::send::Queued;

@@ -16,7 +16,7 @@
 
 use crate::effect::Effect;
 use crate::exit::ExitOutcome;
-use crate::id::{GroupIx, NsIx, Pid, TaskIx};
+use crate::id::{NsIx, Pid, PidIx, TaskIx};
 use crate::ns::Life;
 use crate::send::{Scope, Source};
 use crate::set::{Sink, TaskSet};
@@ -78,28 +78,33 @@ impl<G, T> TaskSet<G, T> {
     /// One kernel-made, forced SIGKILL for each task, in number order, so that nested inits die too. // ZAP-02 ZAP-09
     fn kill_members(&mut self, ns: NsIx, sink: Sink<'_, G, T>) {
         let mut from = Pid::INIT.number() + 1;
-        while let Some((nr, pid)) = self.spaces[ns].map.next(&self.maps, from) {
-            from = nr + 1;
-            let Some(task) = self.pids[pid].task else {
-                continue;
-            };
-            if self.tasks[task].flags.contains(TaskFlags::KILLED) {
-                continue;
-            }
-            #[cfg(any(test, feature = "check"))]
-            if self.planted == Some(crate::check::Bug::ZapSparesNestedInits)
-                && self.is_other_init(ns, task)
-            {
-                continue;
-            }
-            self.send_or_lose(
-                task,
-                Scope::Process,
-                SigInfo::kernel(Signal::KILL),
-                Source::Kernel,
-                sink,
-            );
+        while let Some(run) = self.spaces[ns].map.next_run(&self.maps, from) {
+            run.iter().for_each(|(_, pid)| self.kill_member(ns, pid, sink));
+            from = run.end();
         }
+    }
+
+    fn kill_member(&mut self, ns: NsIx, pid: PidIx, sink: Sink<'_, G, T>) {
+        let Some(task) = self.pids[pid].task else {
+            return;
+        };
+        if self.tasks[task].flags.contains(TaskFlags::KILLED) {
+            return;
+        }
+        #[cfg(any(test, feature = "check"))]
+        if self.planted == Some(crate::check::Bug::ZapSparesNestedInits)
+            && self.is_other_init(ns, task)
+        {
+            return;
+        }
+        let _ = ns;
+        self.send_or_lose(
+            task,
+            Scope::Process,
+            SigInfo::kernel(Signal::KILL),
+            Source::Kernel,
+            sink,
+        );
     }
 
     #[cfg(any(test, feature = "check"))]
@@ -145,20 +150,16 @@ impl<G, T> TaskSet<G, T> {
         self.exit_notify(task, sink)
     }
 
-    /// A child of `group` went or ended: an init in its reaping step has to look.
-    pub(crate) fn zap_check_children(&mut self, group: GroupIx, sink: Sink<'_, G, T>) {
-        if self.groups[group].live > 0 {
+    /// A child of `parent` went or ended: an init in its reaping step has to look.
+    pub(crate) fn zap_check_children(&mut self, parent: TaskIx, sink: Sink<'_, G, T>) {
+        let entry = &self.tasks[parent];
+        if entry.state != TaskState::Exiting || entry.children.is_some() && entry.counts.ended == 0
+        {
             return;
         }
-        let ns = self.pids[self.group_pid(group)].ns;
-        if self.spaces[ns].life != Life::Zapping(ZapStep::ReapOwn) {
-            return;
-        }
-        let Some(task) = self.spaces[ns].reaper.filter(|&task| self.group_of(task) == group) else {
-            return;
-        };
-        if self.tasks[task].children.is_none() || self.tasks[task].counts.ended > 0 {
-            self.zap_wake(task, sink);
+        let ns = self.active_ns(parent);
+        if self.spaces[ns].life == Life::Zapping(ZapStep::ReapOwn) {
+            self.zap_wake(parent, sink);
         }
     }
 

@@ -6,6 +6,8 @@
 //!
 //! This file is compiled twice: into the library, for the supervisor, and into the freestanding image.
 
+use core::ffi::CStr;
+
 /// The descriptor on which the image finds its end of the socket.
 pub const CONTROL_FD: i32 = 3;
 
@@ -13,7 +15,7 @@ pub const CONTROL_FD: i32 = 3;
 pub const WATCH_FD: i32 = 4;
 
 /// The first argument that tells the image that a supervisor speaks on [`CONTROL_FD`].
-pub const SUPERVISED: &str = "--supervised";
+pub const SUPERVISED: &CStr = c"--supervised";
 
 /// Marks a [`Config`] of this layout.
 pub const MAGIC: u32 = 0x7069_6431;
@@ -28,6 +30,10 @@ pub enum Role {
     /// A guard outside of the namespace, for a command that is number 1 itself: receives a pidfd of number 1 over
     /// the socket, enforces the time limit, and kills number 1 when the supervisor has gone.
     Guard = 2,
+    /// No namespace, two processes: a child subreaper that starts the command as [`Init`](Self::Init) does, looks for
+    /// all that it has left behind and kills it, and a second one above, which does the same should the first be
+    /// killed. Both go when nothing is left.
+    Keeper = 3,
 }
 
 /// The first record of the supervisor.
@@ -98,6 +104,11 @@ pub enum EventKind {
     Exited = 7,
     /// The command has been ended by the signal [`Event::value`].
     Signaled = 8,
+    /// There is a keeper, [`Event::pid`], and the packet carries a pidfd of it. Comes first.
+    Keeper = 9,
+    /// The process [`Event::pid`] is left and will not go: it may not be killed, and [`Event::value`] is the errno, or
+    /// it has been killed to no effect, and that is 0.
+    Stuck = 10,
 }
 
 /// A record from the image.

@@ -5,6 +5,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use pidns_sys::signal::{Signal, SignalSet};
 use crate::child::Child;
 use crate::engine::{self, Engine, NumberOne, Spec};
 use crate::error::{SpawnError, Stage};
+use crate::registry::Claim;
 use crate::status::ExitStatus;
 use crate::stdio::{Direction, Opened, Stdio};
 
@@ -75,6 +77,7 @@ pub struct Command {
     signal: Signal,
     grace: Duration,
     leftovers: Leftovers,
+    name: Option<String>,
 }
 
 /// What a command wrote, and how it ended.
@@ -109,6 +112,7 @@ impl Command {
             signal: Signal::TERM,
             grace: Duration::ZERO,
             leftovers: Leftovers::Ignore,
+            name: None,
         }
     }
 
@@ -224,12 +228,21 @@ impl Command {
         self
     }
 
+    /// Registers the job under `name`, for other processes of the same user to find it by
+    /// [`PidNamespace::named`](crate::PidNamespace::named) and `pidns ps`, `exec`, `kill` and `wait`. Only one job at a
+    /// time has a name; [`check_name`](crate::check_name) says what can be one. It is free again when the job has been
+    /// waited for, or when this process ends, however that comes.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Starts the command and returns once its program has been executed.
     ///
     /// # Errors
     /// The stage that failed, and why. Nothing is left running then.
     pub fn spawn(&mut self) -> Result<Child, SpawnError> {
-        self.spawn_with(Stdio::inherit)
+        self.spawn_with(Stdio::inherit, Stdio::inherit)
     }
 
     /// Runs the command to its end, and all that it started.
@@ -240,14 +253,15 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Runs the command to its end with standard output and error collected, unless said otherwise.
+    /// Runs the command to its end with standard output and error collected and nothing on standard input, unless said
+    /// otherwise.
     ///
     /// A process that was left behind cannot keep this waiting: it is gone before.
     ///
     /// # Errors
     /// As [`status`](Self::status), and those of reading.
     pub fn output(&mut self) -> io::Result<Output> {
-        let mut child = self.spawn_with(Stdio::piped)?;
+        let mut child = self.spawn_with(Stdio::null, Stdio::piped)?;
         drop(child.stdin.take());
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
@@ -261,25 +275,32 @@ impl Command {
         })
     }
 
-    fn spawn_with(&mut self, default: fn() -> Stdio) -> Result<Child, SpawnError> {
+    /// Starts the command, with what stands for the descriptors of which nothing was said.
+    fn spawn_with(
+        &mut self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<Child, SpawnError> {
         let start = Instant::now();
         let open = |stdio: &Option<Stdio>, direction, default: fn() -> Stdio| match stdio {
             Some(stdio) => stdio.open(direction),
             None => default().open(direction),
         };
-        // As std does: a command whose output is collected still reads from nowhere unless told.
-        let stdin = open(&self.stdin, Direction::Read, Stdio::inherit)?;
-        let stdout = open(&self.stdout, Direction::Write, default)?;
-        let stderr = open(&self.stderr, Direction::Write, default)?;
+        let stdin = open(&self.stdin, Direction::Read, stdin)?;
+        let stdout = open(&self.stdout, Direction::Write, outputs)?;
+        let stderr = open(&self.stderr, Direction::Write, outputs)?;
         let (theirs, ours): (Vec<_>, Vec<_>) = [stdin, stdout, stderr]
             .into_iter()
             .map(|Opened { theirs, ours }| (theirs, ours))
             .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
-        let spec = self.spec(stdio)?;
-        let hold = spec.hold;
-        let (engine, job) = engine::launch(self.engine, spec)?;
-        Ok(Child::new(engine, job, ours.try_into().expect("three descriptors"), hold, start))
+        let spec = Arc::new(self.spec(stdio)?);
+        let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
+        let chosen = engine::launch(self.engine, &spec)?;
+        let ours = ours.try_into().expect("three descriptors");
+        let mut child = Child::new(chosen, ours, spec.hold, start);
+        child.register(claim, &self.args)?;
+        Ok(child)
     }
 
     fn spec(&self, stdio: [Option<std::os::fd::OwnedFd>; 3]) -> Result<Spec, SpawnError> {
@@ -317,6 +338,10 @@ impl Command {
         }
         Ok(all)
     }
+}
+
+fn no_name(error: io::Error) -> SpawnError {
+    SpawnError::of_io(Stage::Name, &error)
 }
 
 /// The name in `name=value`. A first `=` belongs to the name, as std has it.

@@ -105,4 +105,4 @@ impl Stdio {
 }
 
 /// Descriptors meant for a child are kept at or above this number, so that none stands where another is to go.
-pub(crate) const FLOOR: i32 = 10;
+pub(crate) const FLOOR: i32 = 5;

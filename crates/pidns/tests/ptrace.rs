@@ -1,6 +1,7 @@
 //! The ptrace engine with real programs: numbers, /proc, nested namespaces, and nothing left behind.
 #![cfg(target_arch = "x86_64")]
 
+#[path = "ptrace_support/mod.rs"]
 mod support;
 
 use std::time::Duration;

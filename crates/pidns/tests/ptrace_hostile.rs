@@ -1,6 +1,7 @@
 //! Programs that try to get out of a namespace of the ptrace engine, or to get around its tracer.
 #![cfg(target_arch = "x86_64")]
 
+#[path = "ptrace_support/mod.rs"]
 mod support;
 
 use std::time::Duration;

@@ -62,6 +62,7 @@ fn read(args: &[OsString]) -> Option<Run> {
             || rest.next().filter(|value| !value.as_encoded_bytes().starts_with(b"-"))?.to_str();
         match option.to_str()? {
             "--engine" => run.engine = Engine::from_str(value()?, false).ok()?,
+            "--name" => run.name = Some(text::name(value()?).ok()?),
             "--as-init" => run.as_init = true,
             "--no-proc" => run.no_proc = true,
             "--map" => run.map = Map::from_str(value()?, false).ok()?,
@@ -105,6 +106,7 @@ mod tests {
             "pidns run --as-init -- -odd",
             "pidns run --no-proc --engine kernel true",
             "pidns run --map root --timeout 1.5m --signal int --grace 200ms --leaks fail -- a b",
+            "pidns run --name job.7 --no-proc true",
             "pidns run --signal 9 --leaks report a",
         ] {
             let (fast, slow) = both(line);
@@ -125,6 +127,8 @@ mod tests {
             "fail",
             "--grace",
             "5",
+            "--name",
+            "x",
             "-",
             "--no-proc",
             "true",

@@ -51,6 +51,9 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         (_, true) => command.proc(Proc::Never),
         _ => command.proc(Proc::IfPossible),
     };
+    if let Some(name) = &run.name {
+        command.name(name);
+    }
     if run.as_init {
         command.as_init();
     }
@@ -80,6 +83,9 @@ fn supervise_to_end(
             "engine {engine}, number 1 is process {init}, up in {}",
             text::human(report.times.launch)
         ));
+        for passed in &report.passed_over {
+            exit::say(format_args!("not engine {}: {}", passed.engine.name(), passed.error));
+        }
     }
     let status = signals
         .supervise(&mut child)
@@ -118,20 +124,15 @@ fn list(run: &Run, leaks: &[pidns::Process]) {
         1 => "1 process was".to_owned(),
         n => format!("{n} processes were"),
     };
-    exit::say(format_args!("{count} left behind by {}, and killed:", words(&run.command)));
+    exit::say(format_args!("{count} left behind by {}, and killed:", text::words(&run.command)));
     for process in leaks {
         let number = process.number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-        let (age, command) = (text::human(process.age), words(&process.command));
+        let (age, command) = (text::human(process.age), text::words(&process.command));
         exit::say(format_args!(
             "  number {number} (process {}), {age} old: {command}",
             process.pid
         ));
     }
-}
-
-fn words(command: &[std::ffi::OsString]) -> String {
-    let words: Vec<_> = command.iter().map(|word| text::quoted(word)).collect();
-    words.join(" ")
 }
 
 fn not_started(run: &Run, error: SpawnError) -> Failure {

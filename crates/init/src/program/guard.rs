@@ -15,7 +15,8 @@ use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
 pub(crate) fn run(config: &Config) -> ! {
     // In the caller's process group, but not to be ended from its terminal.
     sys::set_mask(SignalSet::ALL);
-    let _ = sys::close_range(0, 2);
+    supervise::close_standard_fds();
+    supervise::close_strangers();
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());
@@ -75,7 +76,7 @@ impl Guard {
             if watch.is_ready() || control.is_broken() {
                 return Err(Gone);
             }
-            if control.is_ready() {
+            if control.is_readable() {
                 self.obey()?;
             }
             self.check_time()?;

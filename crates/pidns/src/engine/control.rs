@@ -9,6 +9,7 @@ use pidns_sys::socket::{self, Mode};
 use pidns_sys::{Errno, Result};
 
 use super::{Event, Spec};
+use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
 
@@ -21,8 +22,18 @@ pub(super) enum Packet {
     Started { number: i32 },
     ForkFailed(i32),
     ExecFailed(i32),
+    Keeper { pid: u32 },
+    Stuck(Stuck),
     Event(Event),
     Closed,
+}
+
+/// A process that is left and will not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stuck {
+    pub(super) pid: u32,
+    /// Why it may not be killed; `None` if it has been, to no effect.
+    pub(super) errno: Option<Errno>,
 }
 
 impl Control {
@@ -60,13 +71,38 @@ impl Control {
         }
     }
 
+    /// Waits until the command's program has been executed, and returns the command's number.
+    pub(super) fn await_start(&self) -> std::result::Result<u32, SpawnError> {
+        match self.receive(Mode::Block) {
+            Ok(Packet::Started { number }) => Ok(number.unsigned_abs()),
+            Ok(Packet::ForkFailed(errno)) => Err(SpawnError::from_raw(Stage::Fork, errno)),
+            Ok(Packet::ExecFailed(errno)) => Err(SpawnError::from_raw(Stage::Exec, errno)),
+            Ok(_) => Err(SpawnError::new(Stage::Init, Errno::SRCH)),
+            Err(errno) => Err(SpawnError::new(Stage::Init, errno)),
+        }
+    }
+
+    /// The next packet as [`receive`](Self::receive) gives it, and the descriptor that it carries.
+    pub(super) fn receive_with_descriptor(&self) -> Result<(Packet, Option<OwnedFd>)> {
+        loop {
+            let mut bytes = [0; size_of::<protocol::Event>()];
+            let (length, fd) = match socket::receive_with_descriptor(&self.0, &mut bytes) {
+                Ok((0, _)) | Err(Errno::CONNRESET) => return Ok((Packet::Closed, None)),
+                other => other?,
+            };
+            if let Some(packet) = protocol::Event::from_bytes(&bytes[..length]).and_then(packet) {
+                return Ok((packet, fd));
+            }
+        }
+    }
+
     /// The next event, if there is one now. What only matters at the start is passed over.
     pub(super) fn next_event(&self) -> Result<Option<Event>> {
         loop {
             match self.receive(Mode::NonBlock) {
                 Ok(Packet::Event(event)) => return Ok(Some(event)),
                 Ok(Packet::Closed) => return Ok(Some(Event::Gone)),
-                Ok(Packet::Started { .. } | Packet::ForkFailed(_) | Packet::ExecFailed(_)) => {}
+                Ok(_) => {}
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(errno) => return Err(errno),
             }
@@ -105,6 +141,11 @@ fn packet(event: protocol::Event) -> Option<Packet> {
         _ if kind(EventKind::Started) => Packet::Started { number: event.pid },
         _ if kind(EventKind::ForkFailed) => Packet::ForkFailed(event.value),
         _ if kind(EventKind::ExecFailed) => Packet::ExecFailed(event.value),
+        _ if kind(EventKind::Keeper) => Packet::Keeper { pid: event.pid.unsigned_abs() },
+        _ if kind(EventKind::Stuck) => Packet::Stuck(Stuck {
+            pid: event.pid.unsigned_abs(),
+            errno: (event.value != 0).then(|| Errno::from_raw_os_error(event.value)),
+        }),
         _ if kind(EventKind::Stopped) => Packet::Event(Event::Stopped(signal()?)),
         _ if kind(EventKind::Continued) => Packet::Event(Event::Continued),
         _ if kind(EventKind::TimedOut) => Packet::Event(Event::TimedOut),

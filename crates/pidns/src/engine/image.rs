@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pidns_init::protocol::{Role, SUPERVISED};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
-use pidns_sys::{fd, memfd, pidfd};
+use pidns_sys::{Errno, fd, pidfd, program};
 
 use super::Spec;
 use super::control::Control;
@@ -42,9 +42,9 @@ impl Image {
         env: &Strings<'_>,
     ) -> Result<Launched, SpawnError> {
         let args = arguments(args);
-        let args = Strings::new(as_c_strs(&args));
         let (list, stages) = self.finish(steps, &args, env)?;
-        launch::launch(namespaces, &list).map_err(|failure| failed(failure, &stages))
+        launch::launch(namespaces, &list)
+            .map_err(|failure| too_long_for_the_command(failed(failure, &stages)))
     }
 
     /// Adds to `steps` the descriptors of the image and its exec.
@@ -54,7 +54,7 @@ impl Image {
         args: &'a Strings<'a>,
         env: &'a Strings<'a>,
     ) -> Result<(StepList<'a>, Vec<Stage>), SpawnError> {
-        let program = program()?.as_raw_fd();
+        let program = sealed()?.as_raw_fd();
         let Steps { mut list, mut stages, .. } = steps.supervision(&self.theirs, &self.watch);
         list.push((Step::ExecuteDescriptor { program, args, env }, OnFailure::Fail));
         stages.push(Stage::Init);
@@ -66,21 +66,37 @@ impl Image {
 pub(super) type StepList<'a> = Vec<(Step<'a>, OnFailure)>;
 
 /// The arguments of the image for the command `args`.
-pub(super) fn arguments(args: &[CString]) -> Vec<CString> {
-    let supervised = CString::new(SUPERVISED).expect("it has no NUL");
-    let front = [c"pidns-init".to_owned(), supervised, c"--".to_owned()];
-    front.into_iter().chain(args.iter().cloned()).collect()
+pub(super) fn arguments(args: &[CString]) -> Strings<'_> {
+    let front = [c"pidns-init", SUPERVISED, c"--"];
+    Strings::new(front.into_iter().chain(as_c_strs(args)))
+}
+
+/// The image carries the command's arguments and environment: if they are too long, it is the command that cannot have
+/// them.
+fn too_long_for_the_command(error: SpawnError) -> SpawnError {
+    match (error.stage(), Errno::from_raw_os_error(error.errno())) {
+        (Stage::Init, Errno::TOOBIG) => SpawnError::new(Stage::Exec, Errno::TOOBIG),
+        _ => error,
+    }
 }
 
 static PROGRAM: OnceLock<OwnedFd> = OnceLock::new();
 
 /// The program, sealed in memory: made at the first launch. A failure is not kept: the next launch tries again.
-fn program() -> Result<BorrowedFd<'static>, SpawnError> {
+fn sealed() -> Result<BorrowedFd<'static>, SpawnError> {
     if let Some(program) = PROGRAM.get() {
         return Ok(program.as_fd());
     }
-    let program = memfd::sealed_program("pidns-init", pidns_init::IMAGE)
+    let program = program::in_memory("pidns-init", pidns_init::IMAGE)
+        .or_else(|errno| in_file().ok_or(errno))
         .and_then(|program| fd::at_or_above(program, FLOOR))
         .map_err(|errno| SpawnError::new(Stage::Image, errno))?;
     Ok(PROGRAM.get_or_init(|| program).as_fd())
+}
+
+/// Where memory may not be executed (`vm.memfd_noexec`), a file system may have room for a program without a name.
+fn in_file() -> Option<OwnedFd> {
+    ["/dev/shm", "/run", "/tmp", "/var/tmp"]
+        .iter()
+        .find_map(|directory| program::in_unnamed_file(directory, pidns_init::IMAGE).ok())
 }

@@ -3,17 +3,20 @@
 //! [`Spec`] is a command made ready: plain data and open descriptors. An engine turns it into a [`Job`]. Engines do not
 //! know each other.
 
-mod collect;
+mod auto;
 mod control;
 mod image;
 mod kernel;
 #[cfg(target_arch = "x86_64")]
 mod ptrace;
+mod reap;
 mod steps;
+mod subreaper;
 
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pidns_sys::Errno;
@@ -23,6 +26,9 @@ use crate::command::{Map, Proc};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
+
+pub use auto::PassedOver;
+pub(crate) use auto::{Chosen, ORDER};
 
 /// How PID namespaces are had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,6 +55,12 @@ impl Engine {
             Self::Ptrace => "ptrace",
             Self::Subreaper => "subreaper",
         }
+    }
+
+    /// The engine of this [`name`](Self::name).
+    pub fn by_name(name: &str) -> Option<Self> {
+        let all = [Self::Auto, Self::Kernel, Self::Ptrace, Self::Subreaper];
+        all.into_iter().find(|engine| engine.name() == name)
     }
 }
 
@@ -103,6 +115,10 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn init_pid(&self) -> u32;
     /// The command's number in the namespace.
     fn number(&self) -> Option<u32>;
+    /// The command's host pid, for an engine whose numbers the kernel does not know.
+    fn command_pid(&self) -> Option<u32> {
+        None
+    }
     /// A pidfd of number 1: readable once every process of the namespace has gone.
     fn pidfd(&self) -> BorrowedFd<'_>;
     /// Readable when [`next_event`](Self::next_event) may have news that the pidfd does not tell.
@@ -117,17 +133,27 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn release(&self) -> io::Result<()>;
     /// Kills number 1, and with it all others.
     fn kill(&self) -> io::Result<()>;
-    /// Waits until all are gone, collects number 1, and returns its own end.
-    fn reap(&mut self) -> io::Result<ExitStatus>;
+    /// Waits until all are gone, collects number 1, and returns its own end; `None` if somebody else has collected it
+    /// and nobody tells.
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>>;
 }
 
 /// Starts `spec` and says which engine it was.
-pub(crate) fn launch(engine: Engine, spec: Spec) -> Result<(Engine, Box<dyn Job>), SpawnError> {
+pub(crate) fn launch(engine: Engine, spec: &Arc<Spec>) -> Result<Chosen, SpawnError> {
     match engine {
-        Engine::Auto | Engine::Kernel => Ok((Engine::Kernel, kernel::launch(&spec)?)),
+        Engine::Auto => auto::launch(spec),
+        _ => launch_with(engine, spec).map(|job| Chosen { engine, job, passed_over: Vec::new() }),
+    }
+}
+
+/// Starts `spec` with this engine and no other.
+fn launch_with(engine: Engine, spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
+    match engine {
+        Engine::Kernel => kernel::launch(spec),
+        Engine::Subreaper => subreaper::launch(spec),
         #[cfg(target_arch = "x86_64")]
-        Engine::Ptrace => Ok((Engine::Ptrace, ptrace::launch(spec)?)),
-        // Subreaper, and ptrace on machines whose registers we do not know.
+        Engine::Ptrace => ptrace::launch(spec),
+        // Ptrace on machines whose registers we do not know.
         _ => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
     }
 }

@@ -1,6 +1,6 @@
 //! The list of steps between clone and exec, each with the stage that it belongs to.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -9,8 +9,8 @@ use pidns_init::protocol::{CONTROL_FD, WATCH_FD};
 use pidns_sys::launch::{Failure, Namespaces, OnFailure, Step};
 use pidns_sys::privilege;
 
+use super::Spec;
 use crate::command::{Map, Proc};
-use crate::engine::Spec;
 use crate::error::{SpawnError, Stage};
 
 /// Steps and, at the same places, their stages.
@@ -63,10 +63,15 @@ impl<'a> Steps<'a> {
             steps.list.push((Step::MountProc, on_failure));
             steps.stages.push(Stage::Proc);
         }
-        if let Some(directory) = &spec.directory {
-            steps.push(Stage::Directory, Step::ChangeDirectory(directory));
-        }
+        steps.directory(spec);
         steps
+    }
+
+    /// Enters the working directory.
+    pub(super) fn directory(&mut self, spec: &'a Spec) {
+        if let Some(directory) = &spec.directory {
+            self.push(Stage::Directory, Step::ChangeDirectory(directory));
+        }
     }
 
     /// Puts the descriptors 0, 1 and 2 of the command in place.
@@ -107,15 +112,15 @@ impl<'a> Steps<'a> {
     }
 }
 
+/// The strings of `list`, as exec steps take them.
+pub(super) fn as_c_strs(list: &[CString]) -> impl Iterator<Item = &CStr> {
+    list.iter().map(CString::as_c_str)
+}
+
 /// What went wrong in a launch whose steps belong to `stages`.
 pub(super) fn failed(failure: Failure, stages: &[Stage]) -> SpawnError {
     let stage = failure.step.and_then(|step| stages.get(step).copied());
     SpawnError::new(stage.unwrap_or(Stage::Namespace), failure.errno)
-}
-
-/// The strings of `list`, as exec steps take them.
-pub(super) fn as_c_strs(list: &[CString]) -> impl Iterator<Item = &CStr> {
-    list.iter().map(CString::as_c_str)
 }
 
 /// Where `program` may be, in order: as execvp(3) looks, by the command's own PATH.
@@ -129,10 +134,7 @@ pub(super) fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
         .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
         .unwrap_or(b"/bin:/usr/bin");
     path.split(|byte| *byte == b':')
-        .map(|directory| {
-            Path::new(std::ffi::OsStr::from_bytes(directory))
-                .join(std::ffi::OsStr::from_bytes(name))
-        })
+        .map(|directory| Path::new(OsStr::from_bytes(directory)).join(OsStr::from_bytes(name)))
         .filter_map(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok())
         .collect()
 }

@@ -1,143 +1,91 @@
-//! What the tests of the ptrace engine share.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! What the tests of the library share.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
-use pidns::{Command, Engine};
-use pidns_sys::abi;
-use pidns_sys::seccomp::{self, Rule, Test, Verdict};
+use pidns::{Child, Command, Stdio};
+use pidns_testkit::proc::Seen;
+use pidns_testkit::{Lines, Mark};
 
-/// A shell in a namespace of the ptrace engine.
-pub(crate) fn inside(script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", script]).engine(Engine::Ptrace);
-    command
+/// Who is number 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// `pidns-init`; the command is number 2.
+    Init,
+    /// The command.
+    AsInit,
 }
 
-/// What a shell inside writes.
-pub(crate) fn output_of(script: &str) -> String {
-    let output = inside(script).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !errors.is_empty() {
-        eprintln!("{script}: {errors}");
+/// Does `test` in both modes.
+pub(crate) fn both(mut test: impl FnMut(Mode)) {
+    for mode in [Mode::Init, Mode::AsInit] {
+        eprintln!("{mode:?}");
+        test(mode);
     }
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Says whether a program is there; prints that a test is skipped if not.
-pub(crate) fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
-    if !found {
-        println!("skipped: there is no {program}");
-    }
-    found
-}
-
-/// A `sleep` that no other test starts.
-pub(crate) fn marked_sleep(test: u32) -> String {
-    format!("sleep 9{test:02}.{}", std::process::id())
-}
-
-/// How many processes of the host, zombies not among them, have that command line.
-pub(crate) fn survivors(command: &str) -> usize {
-    let wanted = command.replace(' ', "\0") + "\0";
-    let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
-    all.flatten()
-        .filter(|entry| {
-            std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes())
-        })
-        .count()
-}
-
-/// Waits for a condition, not longer than `time`.
-pub(crate) fn until(time: Duration, condition: impl Fn() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < time {
-        if condition() {
-            return true;
+impl Mode {
+    pub(crate) fn command(self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        if self == Self::AsInit {
+            command.as_init();
         }
-        std::thread::yield_now();
-    }
-    condition()
-}
-
-/// Waits until nobody has that command line.
-pub(crate) fn gone_within(time: Duration, command: &str) -> bool {
-    until(time, || survivors(command) == 0)
-}
-
-const HELPER: &str = "PIDNS_TEST_HELPER";
-
-/// Runs a test of this file in a process of its own, with an argument.
-pub(crate) fn helper(test: &str, argument: &str) -> Child {
-    std::process::Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(HELPER, argument)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// In a helper, its argument.
-pub(crate) fn helper_argument() -> Option<String> {
-    std::env::var(HELPER).ok()
-}
-
-/// Runs `work` in a thread behind a filter that answers as the default one of container engines: namespaces are
-/// `EPERM`, clone3 is `ENOSYS`.
-pub(crate) fn behind_a_container_filter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    let eperm = Verdict::Fail(abi::EPERM as u16);
-    let flags = 0x7e02_0000;
-    let rules = [
-        (abi::SYS_unshare, vec![], eperm),
-        (abi::SYS_setns, vec![], eperm),
-        (abi::SYS_mount, vec![], eperm),
-        (abi::SYS_clone3, vec![], Verdict::Fail(abi::ENOSYS as u16)),
-        (abi::SYS_clone, vec![(Test::Has(0, flags), eperm)], Verdict::Allow),
-    ];
-    let rules =
-        rules.map(|(call, tests, otherwise)| Rule { call, tests, otherwise }).into_iter().collect();
-    let program = seccomp::compile(rules);
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(move || {
-            seccomp::no_new_privileges().unwrap();
-            program.install().unwrap();
-            work()
-        });
-        thread.join().unwrap()
-    })
-}
-
-/// A process outside of all namespaces of ours, ended when dropped.
-pub(crate) struct Outsider(Child);
-
-impl Outsider {
-    pub(crate) fn new() -> Self {
-        let child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        Self(child)
+        command
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    pub(crate) fn lives(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
-        let stat =
-            std::fs::read_to_string(Path::new("/proc").join(self.pid().to_string()).join("stat"));
-        stat.unwrap().rsplit(") ").next().unwrap().starts_with(['T', 't'])
+    pub(crate) fn shell(self, script: &str) -> Command {
+        let mut command = self.command("sh");
+        command.args(["-c", script]);
+        command
     }
 }
 
-impl Drop for Outsider {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// A command that has said `ready` and ends when [`Running::end`] tells it to.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) mark: Mark,
+    pub(crate) lines: Lines,
+}
+
+impl Running {
+    /// Does `script` up to its end, and leaves the shell waiting.
+    #[track_caller]
+    pub(crate) fn start(mode: Mode, script: &str) -> Self {
+        Self::start_command(mode.shell(&format!("{script}\necho ready\nread end")))
+    }
+
+    #[track_caller]
+    pub(crate) fn start_command(mut command: Command) -> Self {
+        let mark = Mark::new();
+        let (key, value) = mark.env();
+        command.env(key, value).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = Lines::new(child.stdout.take().unwrap());
+        lines.until("ready");
+        Self { child, mark, lines }
+    }
+
+    /// Everybody who can be found, once `count` processes have the mark: number 1 or the guard, the command, and those
+    /// it has started.
+    #[track_caller]
+    pub(crate) fn everybody(&self, count: usize) -> BTreeSet<Seen> {
+        let mut all: BTreeSet<Seen> = self.mark.wait_for(count).into_iter().collect();
+        // Zombies have no mark any more.
+        let listed = self.child.namespace().unwrap().processes().unwrap();
+        all.extend(listed.iter().filter_map(|process| Seen::new(process.pid)));
+        all
+    }
+
+    /// Lets the command end.
+    pub(crate) fn end(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Fails if anybody of `all`, or with the mark, is there at this moment.
+    #[track_caller]
+    pub(crate) fn assert_gone(&self, all: &BTreeSet<Seen>) {
+        let left: Vec<_> = all.iter().filter(|seen| seen.is_there()).collect();
+        assert!(left.is_empty(), "still there: {left:?}");
+        self.mark.assert_gone();
     }
 }

@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use crate::clone3::{self, CloneArgs};
+use crate::clone::{self, CloneArgs};
 use crate::landlock::Ruleset;
 use crate::seccomp::Program;
 use crate::signal::{Blocked, Signal, SignalSet};
@@ -188,8 +188,10 @@ struct Shared<'a> {
 
 /// Makes a child in new `namespaces`, does `steps` in it, and returns once it has become its program.
 ///
-/// The child has no exit signal: its end raises no SIGCHLD, and only a wait with `__WALL` or `__WCLONE`, as
-/// [`wait::change_of`] is, collects it. A program that collects all of its children never takes it by mistake.
+/// A child whose step fails has no exit signal: it raises no SIGCHLD, and no plain waitpid(2) sees it. One that has
+/// executed its program is a child like others, because an exec makes its exit signal SIGCHLD (`de_thread`): whoever
+/// collects all children collects it too, and a caller that ignores SIGCHLD collects none. [`wait::collected`] tells
+/// how it ended even then.
 ///
 /// # Errors
 /// The step that failed and its error, or that of clone3(2): `EAGAIN` and `ENOMEM` for lack of room, `EPERM` without
@@ -198,8 +200,15 @@ pub fn launch(
     namespaces: Namespaces,
     steps: &[(Step<'_>, OnFailure)],
 ) -> core::result::Result<Launched, Failure> {
+    launch_on(&mut stack::Stack::new(), namespaces, steps)
+}
+
+fn launch_on(
+    stack: &mut stack::Stack,
+    namespaces: Namespaces,
+    steps: &[(Step<'_>, OnFailure)],
+) -> core::result::Result<Launched, Failure> {
     let at_clone = |errno| Failure { step: None, errno };
-    let stack = stack::Stack::new().map_err(at_clone)?;
     let mut pidfd: RawFd = -1;
     let shared = Shared {
         steps,
@@ -219,7 +228,7 @@ pub fn launch(
         // SAFETY: the stack is the child's alone; `shared` and `pidfd` outlive the suspension of this thread, and the
         // child touches nothing after it has executed or exited.
         unsafe {
-            clone3::clone3(&mut args, child::main, (&raw const shared).cast_mut().cast::<c_void>())
+            clone::clone(&mut args, child::main, (&raw const shared).cast_mut().cast::<c_void>())
         }
     };
     let pid = made.map_err(at_clone)?;
@@ -233,4 +242,39 @@ pub fn launch(
     }
     let skipped = shared.skipped.load(Ordering::Relaxed);
     Ok(Launched { pid: pid.unsigned_abs(), pidfd, skipped })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_childs_stack_is_twice_as_large_as_it_has_to_be() {
+        let (args, env) = (Strings::new([c"sh"]), Strings::new([]));
+        let shell = ShellArgs::new(&args);
+        let paths = [c"/nonexistent/a", c"/", c"/nonexistent/b"];
+        let steps = [
+            (Step::Write { path: c"/nonexistent/c", data: b"x" }, OnFailure::Skip),
+            (Step::ChangeDirectory(c"/"), OnFailure::Fail),
+            (Step::Keep(0), OnFailure::Fail),
+            (Step::Introduce(-1), OnFailure::Skip),
+            (Step::DefaultAction(Signal::PIPE), OnFailure::Fail),
+            (Step::SignalMask(SignalSet::EMPTY), OnFailure::Fail),
+            (
+                Step::Execute { paths: &paths, args: &args, env: &env, shell: &shell },
+                OnFailure::Fail,
+            ),
+        ];
+        let mut stack = stack::Stack::new();
+        stack.paint();
+        let failure = launch_on(&mut stack, Namespaces::empty(), &steps)
+            .expect_err("there is no such program");
+        assert_eq!(failure, Failure { step: Some(6), errno: Errno::ACCESS });
+        let used = stack.used();
+        assert!(
+            (1..stack.size() / 2).contains(&used),
+            "{used} of {} bytes were used",
+            stack.size()
+        );
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use super::stack::Stack;
 use super::{Failure, OnFailure, Shared, Step, child};
-use crate::clone3::{self, CloneArgs};
+use crate::clone::{self, CloneArgs};
 use crate::ptrace::{self, Event, Options, Resume, Stop, Tid};
 use crate::signal::Blocked;
 use crate::{Errno, Result};
@@ -41,7 +41,7 @@ pub fn launch_traced(
     steps: &[(Step<'_>, OnFailure)],
 ) -> core::result::Result<Traced, Failure> {
     let early = |errno| Failure { step: None, errno };
-    let stack = Stack::new().map_err(early)?;
+    let mut stack = Stack::new();
     let plan = Plan {
         shared: Shared {
             steps,
@@ -52,7 +52,7 @@ pub fn launch_traced(
         parent: i64::from(rustix::process::getpid().as_raw_nonzero().get()),
         gate: AtomicU32::new(0),
     };
-    let tid = start(&plan, &stack).map_err(early)?;
+    let tid = start(&plan, &mut stack).map_err(early)?;
     if let Err(errno) = ptrace::seize(tid, options) {
         // It is our child and not collected, so the number is its own.
         let _ = ptrace::signal_process(tid, libc::SIGKILL);
@@ -65,7 +65,7 @@ pub fn launch_traced(
     Ok(Traced { tid, skipped: plan.shared.skipped.load(Ordering::Relaxed) })
 }
 
-fn start(plan: &Plan<'_>, stack: &Stack) -> Result<Tid> {
+fn start(plan: &Plan<'_>, stack: &mut Stack) -> Result<Tid> {
     let mut args = CloneArgs {
         flags: libc::CLONE_VM as u64,
         exit_signal: libc::SIGCHLD as u64,
@@ -77,7 +77,7 @@ fn start(plan: &Plan<'_>, stack: &Stack) -> Result<Tid> {
     // SAFETY: the stack is the child's alone; stack and plan outlive its use, for `launch_traced` leaves only after its
     // exec or end.
     let made = unsafe {
-        clone3::clone3(&mut args, child_main, std::ptr::from_ref(plan).cast_mut().cast::<c_void>())
+        clone::clone(&mut args, child_main, std::ptr::from_ref(plan).cast_mut().cast::<c_void>())
     };
     Tid::new(made?).ok_or(Errno::SRCH)
 }

@@ -4,8 +4,8 @@
 //! caller --clone3(CLONE_NEWPID ..)--> number 1: pidns-init --vfork, exec--> the command, number 2
 //! ```
 //!
-//! [`supervised`] is this picture; [`as_init`] has the command as number 1 and a guard outside instead. [`steps`](super::steps)
-//! is what both have to do between clone and exec.
+//! [`supervised`] is this picture; [`as_init`] has the command as number 1 and a guard outside instead.
+//! [`steps`](super::steps) is what both have to do between clone and exec.
 
 mod as_init;
 mod supervised;

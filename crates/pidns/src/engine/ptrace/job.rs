@@ -2,19 +2,19 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
 use pidns_sys::signal::Signal;
-use pidns_sys::socket::Mode;
 use pidns_sys::{Errno, pidfd, twin};
 
 use super::start::{self, First};
-use crate::engine::collect::{collect, give_up};
-use crate::engine::control::{Control, Packet};
+use crate::engine::control::Control;
 use crate::engine::image::Image;
+use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{Steps, as_c_strs};
 use crate::engine::{Event, Job, NumberOne, Spec};
 use crate::error::{SpawnError, Stage};
@@ -39,10 +39,10 @@ struct Traced {
 type Launched = Result<(u32, OwnedFd), SpawnError>;
 
 /// Starts `spec` in a PID namespace of ours, and returns once the command's program has been executed.
-pub(crate) fn launch(spec: Spec) -> Result<Box<dyn Job>, SpawnError> {
-    let (first, control, guard) = first(&spec)?;
+pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
+    let (first, control, guard) = first(spec)?;
     let supervised = guard.is_none();
-    match follow(spec, first) {
+    match follow(Arc::clone(spec), first) {
         Ok((init, pidfd, tracer)) => {
             let mut traced = Traced {
                 init,
@@ -86,7 +86,7 @@ fn first(spec: &Spec) -> Result<(First, Control, Option<Guard>), SpawnError> {
 }
 
 /// Starts a tracer, and waits until it has started number 1.
-fn follow(spec: Spec, first: First) -> Result<(u32, OwnedFd, Tracing), SpawnError> {
+fn follow(spec: Arc<Spec>, first: First) -> Result<(u32, OwnedFd, Tracing), SpawnError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let tracer = thread::Builder::new()
         .name("pidns-tracer".into())
@@ -103,7 +103,7 @@ type Tracing = JoinHandle<io::Result<ExitStatus>>;
 type Guard = pidns_sys::launch::Launched;
 
 /// The tracer's thread, and what its twin does.
-fn trace(spec: Spec, first: First, told: SyncSender<Launched>) -> io::Result<ExitStatus> {
+fn trace(spec: Arc<Spec>, first: First, told: SyncSender<Launched>) -> io::Result<ExitStatus> {
     let failed = told.clone();
     let ended = twin::run(move || {
         let started = start::start(&spec, &first);
@@ -140,20 +140,12 @@ fn status_of(status: pidns_core::ExitStatus) -> Option<ExitStatus> {
 impl Traced {
     /// Waits until `pidns-init` has started the command.
     fn await_command(&mut self) -> Result<(), SpawnError> {
-        let error = match self.control.receive(Mode::Block) {
-            Ok(Packet::Started { number }) => {
-                self.number = number.unsigned_abs();
-                return Ok(());
-            }
-            Ok(Packet::ForkFailed(errno)) => SpawnError::from_raw(Stage::Fork, errno),
-            Ok(Packet::ExecFailed(errno)) => SpawnError::from_raw(Stage::Exec, errno),
-            Ok(Packet::Closed | Packet::Event(_)) => SpawnError::new(Stage::Init, Errno::SRCH),
-            Err(errno) => SpawnError::new(Stage::Init, errno),
-        };
-        if self.kill().is_ok() {
+        let started = self.control.await_start();
+        if started.is_err() && self.kill().is_ok() {
             let _ = self.reap();
         }
-        Err(error)
+        self.number = started?;
+        Ok(())
     }
 }
 
@@ -207,26 +199,18 @@ impl Job for Traced {
         Ok(self.control.request(RequestKind::Go, 0)?)
     }
 
+    /// Once it has ended, the tracer may have collected it.
     fn kill(&self) -> io::Result<()> {
-        match pidfd::send_signal(&self.pidfd, Signal::KILL) {
-            // It has ended, and the tracer has collected it.
-            Err(Errno::SRCH) => Ok(()),
-            result => Ok(result?),
-        }
+        send_signal(&self.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.join()?;
-        if let Some(guard) = &self.guard {
-            // It sees the command's end too, and ends; it may have been killed and collected before.
-            match collect(&guard.pidfd) {
-                Err(error) if error.raw_os_error() != Some(Errno::CHILD.raw_os_error()) => {
-                    return Err(error);
-                }
-                _ => self.guard = None,
-            }
+        if let Some(guard) = self.guard.take() {
+            // It sees the command's end too, and ends.
+            collect(&guard.pidfd)?;
         }
-        Ok(status)
+        Ok(Some(status))
     }
 }
 

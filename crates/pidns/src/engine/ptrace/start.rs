@@ -92,7 +92,6 @@ fn start_init(spec: &Spec, image: &Image, confinement: &Confinement) -> Result<T
     steps.stdio(spec);
     let env = Strings::new(as_c_strs(&spec.env));
     let args = image::arguments(&spec.args);
-    let args = Strings::new(as_c_strs(&args));
     let (mut list, mut stages) = image.finish(steps, &args, &env)?;
     launch_behind(confinement, &mut list, &mut stages)
 }

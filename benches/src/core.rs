@@ -1,0 +1,182 @@
+//! What `pidns-core` costs per operation and per task.
+//!
+//! Each figure is the best of a few runs: the machine's noise only ever adds. "alloc+free" is a whole
+//! `reserve` and `abandon` of a process, of which the pid map is the part that could grow with the number of tasks.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use pidns_core::{
+    CloneArgs, Config, Effect, EffectSink, ExitOutcome, ExitStatus, Root, TaskId, TaskSet,
+    WaitOptions, WaitOutcome, WaitTarget,
+};
+
+type Allocator = cap::Cap<std::alloc::System>;
+
+const RUNS: usize = 5;
+const MILLION: u32 = 1_000_000;
+
+/// Runs the suite, or the part whose name contains `only`, and prints it.
+pub(crate) fn run(allocator: &Allocator, only: &str) -> anyhow::Result<()> {
+    let parts: [(&str, &dyn Fn()); 6] = [
+        ("alloc_free_1k", &|| alloc_free("core.alloc_free_1k_ns", 1_000)),
+        ("alloc_free_1m", &|| alloc_free("core.alloc_free_1m_ns", MILLION)),
+        ("alloc_free_full", &alloc_free_full),
+        ("fork_exit_wait", &fork_exit_wait),
+        ("zap_1m", &|| million(allocator)),
+        ("wait_nothing", &wait_nothing),
+    ];
+    parts.iter().filter(|(name, _)| name.contains(only)).for_each(|(_, part)| part());
+    Ok(())
+}
+
+/// Prints one result.
+fn line(name: &str, value: f64, unit: &str) {
+    println!("{name}: {value:.1} {unit}");
+}
+
+/// Keeps what the embedder of a benchmark has to act on, in order; counts the rest.
+#[derive(Default)]
+struct Work {
+    killed: Vec<TaskId>,
+    resumed: Vec<TaskId>,
+    released: u64,
+}
+
+impl EffectSink for Work {
+    fn emit(&mut self, effect: Effect) {
+        match effect {
+            Effect::Kill { task } => self.killed.push(task),
+            Effect::ZapReady { task } => self.resumed.push(task),
+            Effect::TaskReleased { .. } => self.released += 1,
+            _ => {}
+        }
+    }
+}
+
+fn machine() -> (TaskSet, TaskId, Work) {
+    let mut set = TaskSet::new(Config::default()).expect("a new machine has memory");
+    let init = set.boot((), ()).expect("a new machine has no init");
+    (set, init, Work::default())
+}
+
+fn fork(set: &mut TaskSet, parent: TaskId, args: &CloneArgs<'_>, work: &mut Work) -> TaskId {
+    set.clone_task(parent, args, &Root, || (), (), work).expect("numbers and memory are there")
+}
+
+/// Returns nanoseconds per step of the best run.
+fn best(steps: u32, mut run: impl FnMut(u32)) -> f64 {
+    let times = (0..RUNS).map(|_| {
+        let start = Instant::now();
+        run(steps);
+        start.elapsed()
+    });
+    per_step(times.min().unwrap_or_default(), steps)
+}
+
+fn per_step(time: Duration, steps: u32) -> f64 {
+    time.as_nanos() as f64 / f64::from(steps)
+}
+
+fn reserve_and_abandon(set: &mut TaskSet, init: TaskId, work: &mut Work, steps: u32) {
+    for _ in 0..steps {
+        let reservation = set.reserve(init, &CloneArgs::fork(), &Root).expect("a number is free");
+        set.abandon(black_box(reservation), work);
+    }
+}
+
+fn alloc_free(name: &str, live: u32) {
+    let (mut set, init, mut work) = machine();
+    for _ in 1..live {
+        fork(&mut set, init, &CloneArgs::fork(), &mut work);
+    }
+    let ns = best(500_000, |steps| reserve_and_abandon(&mut set, init, &mut work, steps));
+    line(name, ns, "ns");
+}
+
+/// Every number of a namespace is taken but one.
+fn alloc_free_full() {
+    let (mut set, init, mut work) = machine();
+    while set.clone_task(init, &CloneArgs::thread(), &Root, || (), (), &mut work).is_ok() {}
+    // The numbers below 300 are out of the cursor's reach; the hole is in the middle of the rest.
+    let hole = pidns_core::Pid::from_raw(2_000_000).expect("positive");
+    let thread = set.find_task(set.root(), hole).expect("every number is taken");
+    set.exit(thread, ExitStatus::exited(0), &mut work).expect("it lives");
+    let ns = best(500_000, |steps| reserve_and_abandon(&mut set, init, &mut work, steps));
+    line("core.alloc_free_full_ns", ns, "ns");
+}
+
+fn fork_exit_wait() {
+    for level in [0, 1, 8, 32] {
+        let (mut set, mut init, mut work) = machine();
+        for _ in 0..level {
+            init = fork(&mut set, init, &CloneArgs::new_pid_ns(), &mut work);
+        }
+        let ns = best(100_000, |steps| {
+            for _ in 0..steps {
+                let child = fork(&mut set, init, &CloneArgs::fork(), &mut work);
+                let exited = set.exit(child, ExitStatus::exited(0), &mut work);
+                assert_eq!(exited, Ok(ExitOutcome::Zombie));
+                let waited = set.wait(init, WaitTarget::Any, WaitOptions::EXITED, &mut work);
+                assert!(matches!(waited, Ok(WaitOutcome::Ready(_))));
+            }
+        });
+        line(&format!("core.fork_exit_wait_ns (level {level})"), ns, "ns");
+    }
+}
+
+/// A million processes in one namespace below the root: their memory, then their end.
+fn million(allocator: &Allocator) {
+    let mut bytes = f64::INFINITY;
+    let zap = (0..3).map(|_| {
+        let (mut set, outer, mut work) = machine();
+        work.killed.reserve(MILLION as usize);
+        let init = fork(&mut set, outer, &CloneArgs::new_pid_ns(), &mut work);
+        let before = allocator.allocated();
+        for _ in 0..MILLION {
+            fork(&mut set, init, &CloneArgs::fork(), &mut work);
+        }
+        bytes = bytes.min((allocator.allocated() - before) as f64 / f64::from(MILLION));
+        let start = Instant::now();
+        zap_all(&mut set, init, &mut work);
+        let time = start.elapsed();
+        assert_eq!(
+            (work.released, set.task_count()),
+            (u64::from(MILLION), 2),
+            "all members are gone, init is a zombie"
+        );
+        time
+    });
+    let zap = zap.min().unwrap_or_default();
+    line("core.zap_1m_ns_per_task", per_step(zap, MILLION), "ns");
+    line("core.bytes_per_task", bytes, "bytes");
+}
+
+/// From the exit of init to its zombie, every member's own exit included.
+fn zap_all(set: &mut TaskSet, init: TaskId, work: &mut Work) {
+    let begun = set.exit(init, ExitStatus::exited(0), work);
+    assert_eq!(begun, Ok(ExitOutcome::AwaitZap));
+    for task in std::mem::take(&mut work.killed) {
+        set.exit(task, ExitStatus::exited(0), work).expect("it was killed, and has not exited yet");
+    }
+    let mut outcome = begun;
+    while let Some(task) = work.resumed.pop() {
+        outcome = set.exit_resume(task, work);
+    }
+    assert_eq!(outcome, Ok(ExitOutcome::Zombie));
+}
+
+fn wait_nothing() {
+    let (mut set, init, mut work) = machine();
+    let options = WaitOptions::EXITED | WaitOptions::NOHANG;
+    for _ in 0..MILLION {
+        fork(&mut set, init, &CloneArgs::fork(), &mut work);
+    }
+    let ns = best(1_000_000, |steps| {
+        for _ in 0..steps {
+            let outcome = set.wait(black_box(init), WaitTarget::Any, options, &mut work);
+            assert_eq!(outcome, Ok(WaitOutcome::Nothing));
+        }
+    });
+    line("core.wait_nothing_ns", ns, "ns");
+}
