@@ -236,6 +236,12 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     let process =
         Process { walks_proc, writes_sysctls, in_proc, sigsys, ignores_children, ..process };
     tracer.processes.insert(child, process);
+    let number =
+        tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
+    let key = child.number().unsigned_abs();
+    tracer.on_roster(|roster| {
+        roster.insert(key, number.map_or(0, |number| number.raw().unsigned_abs()));
+    });
     signal::trust_host(tracer, child);
 }
 
