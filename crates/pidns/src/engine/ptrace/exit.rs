@@ -32,7 +32,9 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     }
     if leads {
         tracer.zombies.insert(tid, task.id);
-        tracer.on_roster(|roster| drop(roster.remove(&tid.number().unsigned_abs())));
+        tracer.on_roster(|roster| {
+            roster.remove(&tid.number().unsigned_abs());
+        });
         remember(tracer, tid);
     }
     leave(tracer, task.id, status);

@@ -63,6 +63,10 @@ impl Task {
 
 /// What a task is about, as far as the tracer has to remember it.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a task, and a box a call would cost more"
+)]
 pub(super) enum Phase {
     /// Its own code, or a call that is none of our business.
     Running,
