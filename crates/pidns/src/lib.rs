@@ -35,7 +35,7 @@ mod status;
 mod stdio;
 
 pub use child::{Change, Child};
-pub use command::{Command, Leftovers, Map, Output, Proc};
+pub use command::{Command, Descriptors, Leftovers, Map, Output, Proc};
 pub use engine::{Engine, PassedOver};
 pub use error::{SpawnError, Stage};
 pub use namespace::{OpenError, PidNamespace, Process, Summary};

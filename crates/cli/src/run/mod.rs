@@ -5,7 +5,7 @@
 mod json;
 mod supervise;
 
-use pidns::{Child, Command, Leftovers, Proc, Report, SpawnError, Stage};
+use pidns::{Child, Command, Descriptors, Leftovers, Proc, Report, SpawnError, Stage};
 
 use crate::args::{self, Leaks, Run};
 use crate::exit::{self, Failure};
@@ -35,6 +35,7 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         .args(&run.command[1..])
         .signal(run.signal)
         .grace(run.grace)
+        .descriptors(Descriptors::All)
         .signal_mask(signals.mask_before());
     command.engine(match run.engine {
         args::Engine::Auto => pidns::Engine::Auto,

@@ -31,7 +31,7 @@ fn start(
     environment: Strings,
 ) -> Result<Job<Namespace>, i32> {
     let command = job::start(config, command, environment, SIGCHLD_ONLY)?;
-    supervise::close_strangers();
+    supervise::close_strangers(supervise::NONE_OF_OUR_OWN);
     Job::new(config, command, Namespace).ok_or(FAILED)
 }
 

@@ -7,7 +7,7 @@
 use super::exec;
 use super::report::{self, Gone, Outbox};
 use super::request::{self, Asked};
-use super::spawn::{self, Failure, Launch, Place};
+use super::spawn::{self, Descriptors, Failure, Launch, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
@@ -46,7 +46,8 @@ pub(crate) fn start(
     sys::set_mask(mask);
     let mask = SignalSet(config.sigmask);
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
-        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place: Place::Inherited })
+        let place = Place::Inherited(Descriptors::of(config));
+        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
     });
     let (kind, pid, value) = match started {
         Ok(pid) => (EventKind::Started, pid, 0),

@@ -91,8 +91,17 @@ pub(crate) fn close_standard_fds() {
     }
 }
 
-/// Closes all descriptors that nobody has meant for us: those after [`WATCH_FD`]. Without that call there is nothing to
-/// be done about them.
-pub(crate) fn close_strangers() {
-    let _ = sys::close_range(WATCH_FD as u32 + 1, u32::MAX);
+/// Closes all descriptors that nobody has meant for us: those after [`WATCH_FD`] but our `own`. Without that call there
+/// is nothing to be done about them.
+pub(crate) fn close_strangers(own: [i32; 2]) {
+    let [a, b] = own;
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    for (above, below) in [(WATCH_FD, low), (low, high), (high, i32::MAX)] {
+        if above + 1 < below {
+            let _ = sys::close_range(above as u32 + 1, below as u32 - 1);
+        }
+    }
 }
+
+/// For [`close_strangers`]: none.
+pub(crate) const NONE_OF_OUR_OWN: [i32; 2] = [WATCH_FD, WATCH_FD];

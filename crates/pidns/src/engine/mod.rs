@@ -22,7 +22,7 @@ use std::time::Duration;
 use pidns_sys::Errno;
 use pidns_sys::signal::{Signal, SignalSet};
 
-use crate::command::{Map, Proc};
+use crate::command::{Descriptors, Map, Proc};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
@@ -87,6 +87,7 @@ pub(crate) struct Spec {
     pub(crate) map: Map,
     /// The command's signal mask.
     pub(crate) mask: SignalSet,
+    pub(crate) descriptors: Descriptors,
     pub(crate) timeout: Option<Duration>,
     pub(crate) signal: Signal,
     pub(crate) grace: Duration,

@@ -31,10 +31,11 @@ use crate::protocol::{CONTROL_FD, Config, EventKind};
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
     // Neither terminal nor group may end us. The command gets its own mask.
     sys::set_mask(SignalSet::ALL);
-    // Now: we have descriptors of our own later.
-    supervise::close_strangers();
     match part() {
-        Ok(Side::Warden { keeper, ready }) => warden::run(keeper, ready),
+        Ok(Side::Warden { keeper, ready }) => {
+            supervise::close_strangers([keeper, ready]);
+            warden::run(keeper, ready)
+        }
         Ok(Side::Keeper(keeper)) => keeper.run(config, command, environment),
         Err(errno) => {
             let _ = report::send(&report::event(EventKind::ForkFailed, 0, errno.0));
@@ -93,6 +94,7 @@ impl Keeper {
         self.wait_for_warden().map_err(|Gone| FAILED)?;
         introduce().map_err(|_| FAILED)?;
         let command = job::start(config, command, environment, SignalSet::ALL)?;
+        supervise::close_strangers([self.warden, self.warden]);
         // Cannot fail: we do not lead a session.
         let _ = sys::lead_group();
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)
