@@ -110,6 +110,9 @@ pub(crate) enum Event {
     Gone,
 }
 
+/// Numbers inside, by the caller's number.
+pub(crate) type Members = std::collections::BTreeMap<u32, u32>;
+
 /// A command that runs, with all that it starts.
 pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     /// The host pid of number 1.
@@ -118,6 +121,11 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn number(&self) -> Option<u32>;
     /// The command's host pid, for an engine whose numbers the kernel does not know.
     fn command_pid(&self) -> Option<u32> {
+        None
+    }
+    /// Who is inside besides number 1, by the caller's number, with the numbers inside: for an engine whose namespaces
+    /// the kernel does not know.
+    fn members(&self) -> Option<Members> {
         None
     }
     /// A pidfd of number 1: readable once every process of the namespace has gone.

@@ -22,6 +22,7 @@ pub(crate) use process::start_of;
 pub(crate) use world::own_id;
 
 use crate::Engine;
+use crate::engine::Members;
 use crate::registry::Entry;
 use world::World;
 
@@ -97,6 +98,15 @@ impl PidNamespace {
     /// they are, and misses those that somebody has put into the namespace from outside.
     pub(crate) fn descendants(&self) -> io::Result<Vec<Process>> {
         self.look_at_all(lineage::descendants(self.init)?)
+    }
+
+    /// These processes, whose numbers inside are known from elsewhere.
+    pub(crate) fn members(&self, members: &Members) -> io::Result<Vec<Process>> {
+        let mut found = self.look_at_all(members.keys().copied().collect())?;
+        for process in &mut found {
+            process.number = members.get(&process.pid).copied();
+        }
+        Ok(found)
     }
 
     fn look_at_all(&self, pids: Vec<u32>) -> io::Result<Vec<Process>> {
