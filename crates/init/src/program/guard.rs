@@ -16,7 +16,7 @@ pub(crate) fn run(config: &Config) -> ! {
     // In the caller's process group, but not to be ended from its terminal.
     sys::set_mask(SignalSet::ALL);
     supervise::close_standard_fds();
-    supervise::close_strangers();
+    supervise::close_strangers(WATCH_FD);
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());

@@ -9,10 +9,11 @@
 
 use super::job::{self, Crowd, Job, SIGCHLD_ONLY};
 use super::message;
+use super::spawn::Place;
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys;
-use crate::protocol::Config;
+use crate::protocol::{Config, WATCH_FD};
 
 /// Runs the command and the namespace, to the end of both.
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
@@ -30,8 +31,8 @@ fn start(
     command: Option<Command>,
     environment: Strings,
 ) -> Result<Job<Namespace>, i32> {
-    let command = job::start(config, command, environment, SIGCHLD_ONLY)?;
-    supervise::close_strangers();
+    let command = job::start(config, command, environment, SIGCHLD_ONLY, Place::Inherited)?;
+    supervise::close_strangers(WATCH_FD);
     Job::new(config, command, Namespace).ok_or(FAILED)
 }
 

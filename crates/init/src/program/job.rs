@@ -34,6 +34,7 @@ pub(crate) fn start(
     command: Option<Command>,
     environment: Strings,
     mask: SignalSet,
+    place: Place,
 ) -> Result<i32, i32> {
     if supervise::supervisor_is_gone() {
         return Err(FAILED);
@@ -42,7 +43,7 @@ pub(crate) fn start(
     sys::set_mask(mask);
     let mask = SignalSet(config.sigmask);
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
-        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place: Place::Inherited })
+        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
     });
     let (kind, pid, value) = match started {
         Ok(pid) => (EventKind::Started, pid, 0),
@@ -109,6 +110,7 @@ impl<C: Crowd> Job<C> {
         let mut fds = [
             PollFd::input(WATCH_FD),
             PollFd::input(self.crowd.watch()),
+            PollFd::input(supervise::target(&self.config)),
             PollFd::input(CONTROL_FD),
             PollFd::input(self.signals),
         ];
@@ -116,9 +118,12 @@ impl<C: Crowd> Job<C> {
         if sys::poll(&mut fds, timeout).is_err() {
             return Ok(());
         }
-        let [watch, behind, control, signals] = &fds;
+        let [watch, behind, target, control, signals] = &fds;
         if watch.is_ready() || behind.is_ready() || control.is_broken() {
             return Err(Gone);
+        }
+        if target.is_ready() {
+            self.end_with_target();
         }
         if control.is_ready() {
             self.obey()?;
@@ -159,6 +164,16 @@ impl<C: Crowd> Job<C> {
             }
         }
         Ok(())
+    }
+
+    /// The supervisor, who is still there, is to hear how the command has ended by that.
+    fn end_with_target(&mut self) {
+        self.config.flags = 0;
+        self.config.grace_ns = 0;
+        match &mut self.stage {
+            Stage::Running(_) => self.carry_out(Some(Order::Kill)),
+            stage => *stage = Stage::Done,
+        }
     }
 
     fn carry_out(&mut self, order: Option<Order>) {

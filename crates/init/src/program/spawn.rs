@@ -7,7 +7,7 @@ use core::ffi::c_void;
 
 use super::exec;
 use super::strings::{Command, Strings};
-use super::sys::{self, Disposition, Errno, SignalSet};
+use super::sys::{self, Disposition, Errno, PollFd, SignalSet};
 
 /// How a child becomes the command.
 pub(crate) struct Launch {
@@ -25,6 +25,8 @@ pub(crate) struct Launch {
 pub(crate) enum Place {
     /// In this process's session and group, with SIGPIPE as by default and no descriptors but 0, 1 and 2.
     Inherited,
+    /// As [`Inherited`](Self::Inherited), and killed when this process ends, of which `parent` is a pidfd.
+    Below { parent: i32 },
     /// In a process group of its own, in the foreground of the terminal on descriptor 0 if there is one.
     OwnGroup,
 }
@@ -73,9 +75,12 @@ impl Launch {
     /// Returns only on failure.
     fn become_command(&self) -> Failure {
         match self.place {
-            Place::Inherited => {
-                keep_standard_fds();
-                sys::set_disposition(sys::SIGPIPE, Disposition::Default);
+            Place::Inherited => self.inherit(),
+            Place::Below { parent } => {
+                if let Err(errno) = end_with(parent) {
+                    return Failure::Fork(errno);
+                }
+                self.inherit();
             }
             Place::OwnGroup => {
                 if let Err(failure) = lead_foreground_group() {
@@ -89,6 +94,20 @@ impl Launch {
         sys::set_mask(self.mask);
         Failure::Exec(exec::exec(self.command, self.environment))
     }
+
+    fn inherit(&self) {
+        keep_standard_fds();
+        sys::set_disposition(sys::SIGPIPE, Disposition::Default);
+    }
+}
+
+/// Has this process killed when the one behind `parent` ends, also if it has done so by now. The number of a parent
+/// outside of our PID namespace would not tell.
+fn end_with(parent: i32) -> sys::Result<()> {
+    sys::set_parent_death_signal(sys::SIGKILL)?;
+    let mut fds = [PollFd::input(parent)];
+    sys::poll(&mut fds, Some(0))?;
+    if fds.iter().any(PollFd::is_ready) { Err(Errno::ESRCH) } else { Ok(()) }
 }
 
 /// Closes all descriptors but 0, 1 and 2.

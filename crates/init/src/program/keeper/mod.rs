@@ -22,17 +22,18 @@ mod warden;
 
 use super::job::{self, Crowd, Job};
 use super::report::{self, Gone};
+use super::spawn::Place;
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Errno, Forked, PollFd, SignalSet};
-use crate::protocol::{CONTROL_FD, Config, EventKind};
+use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
 
 /// Parts into warden and keeper, and runs the command to its end and that of all others.
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
     // Neither terminal nor group may end us. The command gets its own mask.
     sys::set_mask(SignalSet::ALL);
     // Now: we have descriptors of our own later.
-    supervise::close_strangers();
+    supervise::close_strangers(WATCH_FD.max(supervise::target(config)));
     match part() {
         Ok(Side::Warden { keeper, ready }) => warden::run(keeper, ready),
         Ok(Side::Keeper(keeper)) => keeper.run(config, command, environment),
@@ -92,7 +93,7 @@ impl Keeper {
         sys::become_subreaper().map_err(|_| FAILED)?;
         self.wait_for_warden().map_err(|Gone| FAILED)?;
         introduce().map_err(|_| FAILED)?;
-        let command = job::start(config, command, environment, SignalSet::ALL)?;
+        let command = job::start(config, command, environment, SignalSet::ALL, Place::Inherited)?;
         // Cannot fail: we do not lead a session.
         let _ = sys::lead_group();
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)
