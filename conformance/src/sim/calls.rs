@@ -172,6 +172,7 @@ impl SimWorld {
     fn exit(&mut self, slot: usize, r: &Request) -> Progress {
         let task = self.task(slot);
         let status = ExitStatus::exited(r.int32(0));
+        self.note_end(task);
         let outcome = match r.verb {
             Verb::Exit => self.set.exit(task, status, &mut self.effects),
             _ => self.set.exit_group(task, status, &mut self.effects),

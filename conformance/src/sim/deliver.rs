@@ -25,6 +25,7 @@ impl SimWorld {
             match self.set.next_signal(task, &mut self.effects) {
                 Ok(NextSignal::Handler(info)) => frames.push(self.enter_handler(task, info)),
                 Ok(NextSignal::Die { status, .. }) => {
+                    self.note_end(task);
                     let outcome = self.set.exit_group(task, status, &mut self.effects);
                     self.left(task, outcome);
                     return;

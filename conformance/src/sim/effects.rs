@@ -30,6 +30,7 @@ impl SimWorld {
     fn handle(&mut self, effect: Effect<(), ()>) {
         match effect {
             Effect::Kill { task } => {
+                self.note_end(task);
                 let outcome =
                     self.set.exit(task, ExitStatus::signaled(Signal::KILL), &mut self.effects);
                 self.left(task, outcome);
@@ -42,6 +43,7 @@ impl SimWorld {
             Effect::VforkDone { child } => self.vfork_done(child),
             Effect::ExecReady { task } => self.exec_ready(task),
             Effect::ZapReady { task } => {
+                self.note_end(task);
                 let outcome = self.set.exit_resume(task, &mut self.effects);
                 self.left(task, outcome);
             }

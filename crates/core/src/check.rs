@@ -262,6 +262,10 @@ impl<G, T> TaskSet<G, T> {
                         "{ix:?}: its reaper is number {number:?}"
                     );
                 }
+                (Life::Zapping(_), Some(reaper)) => {
+                    let live = self.groups[self.group_of(reaper)].live;
+                    ensure!(live == 0, "{ix:?}: destroyed, but {live} threads of its init live"); // REP-15
+                }
                 (Life::Dead, _) => {
                     let other =
                         self.pids_from(ix, 2).find(|&(_, pid)| !self.is_pid_of_init(ix, pid));

@@ -27,6 +27,8 @@ mod privilege;
 mod reboot;
 mod reparent;
 mod ring;
+#[cfg(any(test, feature = "check"))]
+pub mod script;
 mod send;
 mod session;
 mod set;

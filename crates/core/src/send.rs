@@ -161,7 +161,7 @@ impl<G, T> TaskSet<G, T> {
         Ok(())
     }
 
-    /// Sends a signal that may go without its information if there is no room.
+    /// Sends a signal whose maker cannot be told that there was no room.
     pub(crate) fn send_or_lose(
         &mut self,
         target: TaskIx,
@@ -170,9 +170,8 @@ impl<G, T> TaskSet<G, T> {
         source: Source,
         sink: Sink<'_, G, T>,
     ) {
-        // Only signals of rt_sigqueueinfo can fail, and those do not come this way.
-        let sent = self.send(target, scope, info, source, sink);
-        debug_assert!(sent.is_ok());
+        // A real-time one may be lost when its queue is full (kernel: the callers do not look either).
+        let _lost = self.send(target, scope, info, source, sink);
     }
 
     /// Tells a parent of what its child did. // SIG-26

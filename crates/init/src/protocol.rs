@@ -6,6 +6,8 @@
 //!
 //! This file is compiled twice: into the library, for the supervisor, and into the freestanding image.
 
+use core::ffi::CStr;
+
 /// The descriptor on which the image finds its end of the socket.
 pub const CONTROL_FD: i32 = 3;
 
@@ -20,7 +22,7 @@ pub const TARGET_FD: i32 = 5;
 pub const ROOT_FD: i32 = 6;
 
 /// The first argument that tells the image that a supervisor speaks on [`CONTROL_FD`].
-pub const SUPERVISED: &str = "--supervised";
+pub const SUPERVISED: &CStr = c"--supervised";
 
 /// Marks a [`Config`] of this layout.
 pub const MAGIC: u32 = 0x7069_6431;

@@ -5,8 +5,8 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use pidns_sys::poll;
 use pidns_sys::signal::Signal;
+use pidns_sys::{Errno, poll};
 
 use crate::engine::{Chosen, Engine, Event, Job};
 use crate::error::{SpawnError, Stage};
@@ -38,8 +38,8 @@ pub struct Child {
     visited: Option<PidNamespace>,
 }
 
-/// How often, and how far apart, leftovers are looked at until two looks agree.
-const SETTLE_LOOKS: u32 = 10;
+/// For how long, and how far apart, leftovers are looked at until two looks agree.
+const SETTLE: Duration = Duration::from_millis(50);
 const SETTLE_PAUSE: Duration = Duration::from_millis(5);
 
 /// How far a job has come.
@@ -165,7 +165,7 @@ impl Child {
     /// [`stdin`](Self::stdin) first.
     ///
     /// # Errors
-    /// Those of the kernel's waits; none in practice.
+    /// `ECHILD` with [`as_init`](crate::Command::as_init), before Linux 6.15, if somebody else has collected the command.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         loop {
@@ -313,11 +313,9 @@ impl Child {
     /// have to agree, or the last one counts.
     fn leftovers(&self) -> io::Result<Vec<Process>> {
         let namespace = self.namespace()?;
+        let start = Instant::now();
         let mut before = namespace.descendants()?;
-        for _ in 0..SETTLE_LOOKS {
-            if before.is_empty() {
-                break;
-            }
+        while !before.is_empty() && start.elapsed() < SETTLE {
             // Number 1 waits for us, so this is a pause that its death cuts short.
             poll::readable([self.pidfd()], Some(SETTLE_PAUSE))?;
             let now = namespace.descendants()?;
@@ -333,8 +331,9 @@ impl Child {
 
     fn reap(&mut self) -> io::Result<ExitStatus> {
         let own = self.job.reap()?;
-        let status = *self.report.status.get_or_insert(own);
         self.report.times.zap = self.since.elapsed();
+        self.report.status = self.report.status.or(own);
+        let status = self.report.status.ok_or(Errno::CHILD)?;
         self.state = State::Gone(status);
         if let Some(mut claim) = self.claim.take() {
             // Those who wait for the job by its name do without, if they have to.

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -243,7 +244,7 @@ impl Command {
     /// # Errors
     /// The stage that failed, and why. Nothing is left running then.
     pub fn spawn(&mut self) -> Result<Child, SpawnError> {
-        self.spawn_with(Stdio::inherit)
+        self.spawn_with(Stdio::inherit, Stdio::inherit)
     }
 
     /// Runs the command to its end, and all that it started.
@@ -254,14 +255,15 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Runs the command to its end with standard output and error collected, unless said otherwise.
+    /// Runs the command to its end with standard output and error collected and nothing on standard input, unless said
+    /// otherwise.
     ///
     /// A process that was left behind cannot keep this waiting: it is gone before.
     ///
     /// # Errors
     /// As [`status`](Self::status), and those of reading.
     pub fn output(&mut self) -> io::Result<Output> {
-        let mut child = self.spawn_with(Stdio::piped)?;
+        let mut child = self.spawn_with(Stdio::null, Stdio::piped)?;
         drop(child.stdin.take());
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
@@ -275,9 +277,15 @@ impl Command {
         })
     }
 
-    fn spawn_with(&mut self, default: fn() -> Stdio) -> Result<Child, SpawnError> {
+    /// Starts the command, with what stands for the descriptors of which nothing was said.
+    fn spawn_with(
+        &mut self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<Child, SpawnError> {
         let start = Instant::now();
-        let (spec, ours) = self.ready(default)?;
+        let (spec, ours) = self.ready(stdin, outputs)?;
+        let spec = Arc::new(spec);
         let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
         let chosen = engine::launch(self.engine, &spec)?;
         let mut child = Child::new(chosen, ours, spec.hold, start);
@@ -288,7 +296,7 @@ impl Command {
     /// Starts the command in a namespace that is there.
     pub(crate) fn spawn_in(&mut self, namespace: &PidNamespace) -> Result<Child, SpawnError> {
         let start = Instant::now();
-        let (spec, ours) = self.ready(Stdio::inherit)?;
+        let (spec, ours) = self.ready(Stdio::inherit, Stdio::inherit)?;
         let visited =
             namespace.try_clone().map_err(|error| SpawnError::of_io(Stage::Descriptors, &error))?;
         let chosen = enter::launch(namespace, spec)?;
@@ -296,15 +304,18 @@ impl Command {
     }
 
     /// What an engine has to know, and the caller's ends of pipes.
-    fn ready(&self, default: fn() -> Stdio) -> Result<(Spec, [Option<OwnedFd>; 3]), SpawnError> {
+    fn ready(
+        &self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<(Spec, [Option<OwnedFd>; 3]), SpawnError> {
         let open = |stdio: &Option<Stdio>, direction, default: fn() -> Stdio| match stdio {
             Some(stdio) => stdio.open(direction),
             None => default().open(direction),
         };
-        // As std does: a command whose output is collected still reads from nowhere unless told.
-        let stdin = open(&self.stdin, Direction::Read, Stdio::inherit)?;
-        let stdout = open(&self.stdout, Direction::Write, default)?;
-        let stderr = open(&self.stderr, Direction::Write, default)?;
+        let stdin = open(&self.stdin, Direction::Read, stdin)?;
+        let stdout = open(&self.stdout, Direction::Write, outputs)?;
+        let stderr = open(&self.stderr, Direction::Write, outputs)?;
         let (theirs, ours): (Vec<_>, Vec<_>) = [stdin, stdout, stderr]
             .into_iter()
             .map(|Opened { theirs, ours }| (theirs, ours))

@@ -76,7 +76,7 @@ impl Guard {
             if watch.is_ready() || control.is_broken() {
                 return Err(Gone);
             }
-            if control.is_ready() {
+            if control.is_readable() {
                 self.obey()?;
             }
             self.check_time()?;

@@ -5,14 +5,18 @@
 //! [`keeper`](super::keeper) an ancestor that looks for them.
 
 use super::exec;
-use super::report::{self, Gone};
+use super::report::{self, Gone, Outbox};
 use super::request::{self, Asked};
 use super::spawn::{self, Failure, Launch, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
 use super::term::{Order, Term};
-use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
+use crate::protocol::{Config, EventKind, WATCH_FD};
+
+/// How many children are reaped before everything else gets its turn again. In a storm of forks there may always be
+/// one more.
+const BATCH: u32 = 64;
 
 /// What a [`Job`] has to have blocked.
 pub(crate) const SIGCHLD_ONLY: SignalSet = SignalSet::of(&[sys::SIGCHLD]);
@@ -80,6 +84,9 @@ pub(crate) struct Job<C> {
     command: i32,
     /// Tells of SIGCHLD.
     signals: i32,
+    /// There may be children to reap of whom no signal tells any more.
+    unreaped: bool,
+    outbox: Outbox,
     stage: Stage,
     /// What to exit with, for those who look at it: the command's own status, as a shell gives it.
     code: i32,
@@ -91,7 +98,17 @@ impl<C: Crowd> Job<C> {
         supervise::close_standard_fds();
         let signals = sys::signal_fd(SIGCHLD_ONLY).ok()?;
         let stage = Stage::Running(Term::start(config, sys::now_ns()));
-        Some(Self { config: *config, crowd, command, signals, stage, code: 0 })
+        let outbox = Outbox::new();
+        Some(Self {
+            config: *config,
+            crowd,
+            command,
+            signals,
+            unreaped: false,
+            outbox,
+            stage,
+            code: 0,
+        })
     }
 
     /// Does what comes until nothing is left to do but to destroy what is still there; says what to exit with.
@@ -99,7 +116,9 @@ impl<C: Crowd> Job<C> {
         loop {
             match self.turn() {
                 Err(Gone) => return FAILED,
-                Ok(()) if matches!(self.stage, Stage::Done) => return self.code,
+                Ok(()) if matches!(self.stage, Stage::Done) && self.outbox.is_empty() => {
+                    return self.code;
+                }
                 Ok(()) => {}
             }
         }
@@ -111,11 +130,10 @@ impl<C: Crowd> Job<C> {
             PollFd::input(WATCH_FD),
             PollFd::input(self.crowd.watch()),
             PollFd::input(supervise::target(&self.config)),
-            PollFd::input(CONTROL_FD),
+            self.outbox.control(),
             PollFd::input(self.signals),
         ];
-        let timeout = self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()));
-        if sys::poll(&mut fds, timeout).is_err() {
+        if sys::poll(&mut fds, self.patience()).is_err() {
             return Ok(());
         }
         let [watch, behind, target, control, signals] = &fds;
@@ -125,14 +143,27 @@ impl<C: Crowd> Job<C> {
         if target.is_ready() {
             self.end_with_target();
         }
-        if control.is_ready() {
+        if control.is_writable() {
+            self.outbox.flush()?;
+        }
+        if control.is_readable() {
             self.obey()?;
         }
         if signals.is_ready() {
             self.take_sigchld();
+        }
+        if self.unreaped {
             self.reap()?;
         }
         self.check_time()
+    }
+
+    /// How long to wait for something to happen.
+    fn patience(&self) -> Option<u64> {
+        if self.unreaped {
+            return Some(0);
+        }
+        self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()))
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -154,10 +185,7 @@ impl<C: Crowd> Job<C> {
                     let order = term.end(sys::now_ns());
                     self.carry_out(order);
                 }
-                (Asked::Go | Asked::End, Stage::Held) => {
-                    self.leave();
-                    self.reap()?;
-                }
+                (Asked::Go | Asked::End, Stage::Held) => self.leave(),
                 (Asked::Go, Stage::Running(_)) => self.config.flags &= !Config::HOLD,
                 (Asked::Signal(_), _)
                 | (Asked::Go | Asked::End, Stage::Leaving { .. } | Stage::Done) => {}
@@ -192,37 +220,42 @@ impl<C: Crowd> Job<C> {
     }
 
     /// Before reaping, so that a child that ends meanwhile is told of again.
-    fn take_sigchld(&self) {
+    fn take_sigchld(&mut self) {
         let mut information = [0; 128];
         let _ = sys::read(self.signals, &mut information);
+        self.unreaped = true;
     }
 
-    /// Takes all that the kernel has to tell of children.
+    /// Takes what the kernel has to tell of children, up to a [`BATCH`].
     fn reap(&mut self) -> Result<(), Gone> {
         let mut usage = Usage::default();
-        loop {
+        for _ in 0..BATCH {
             match sys::wait(Changes::All, &mut usage) {
-                Ok(Some((pid, change))) => {
-                    if pid == self.command && matches!(self.stage, Stage::Running(_)) {
-                        report::send(&report::change(pid, change, &usage))?;
-                        self.note(change);
-                    }
+                Ok(Some((pid, change))) => self.note(pid, change, &usage)?,
+                Ok(None) => {
+                    self.unreaped = false;
+                    break;
                 }
-                Err(Errno::ECHILD) => {
-                    if matches!(self.stage, Stage::Leaving { .. }) {
-                        self.stage = Stage::Done;
-                    }
-                    return Ok(());
+                Err(_) => {
+                    self.note_no_children();
+                    break;
                 }
-                Ok(None) | Err(_) => return Ok(()),
+            }
+            if matches!(self.stage, Stage::Done) {
+                break;
             }
         }
+        Ok(())
     }
 
-    /// Goes on after a change of the command.
-    fn note(&mut self, change: Change) {
+    /// Goes on after a change of a child, which means something if it is the command.
+    fn note(&mut self, pid: i32, change: Change, usage: &Usage) -> Result<(), Gone> {
+        if pid != self.command || !matches!(self.stage, Stage::Running(_)) {
+            return Ok(());
+        }
+        self.outbox.post(report::change(pid, change, usage))?;
         match change {
-            Change::Stopped { .. } | Change::Continued => return,
+            Change::Stopped { .. } | Change::Continued => return Ok(()),
             Change::Exited { code } => self.code = code,
             Change::Signaled { signal, .. } => self.code = 128 + signal,
         }
@@ -231,19 +264,38 @@ impl<C: Crowd> Job<C> {
         } else {
             self.stage = Stage::Held;
         }
+        Ok(())
+    }
+
+    /// ECHILD: what the command has left behind is gone.
+    fn note_no_children(&mut self) {
+        self.unreaped = false;
+        if matches!(self.stage, Stage::Leaving { .. }) {
+            self.finish();
+        }
     }
 
     /// Gives what the command has left behind its time, if it is to have any.
     fn leave(&mut self) {
         if self.config.grace_ns == 0 {
-            self.stage = Stage::Done;
+            self.finish();
             return;
         }
         self.crowd.signal(self.config.signal as i32);
         // Those who are stopped take it only then.
         self.crowd.signal(sys::SIGCONT);
+        // Perhaps there is nobody.
+        self.unreaped = true;
         self.stage =
             Stage::Leaving { deadline: sys::now_ns().saturating_add(self.config.grace_ns) };
+    }
+
+    /// It is over now, or as soon as the supervisor has been told all: nobody else is to live until then.
+    fn finish(&mut self) {
+        self.stage = Stage::Done;
+        if !self.outbox.is_empty() {
+            self.crowd.kill();
+        }
     }
 
     fn check_time(&mut self) -> Result<(), Gone> {
@@ -257,11 +309,11 @@ impl<C: Crowd> Job<C> {
                 let out_of_time = term.is_running();
                 let order = term.expire(now);
                 if out_of_time {
-                    report::send(&report::event(EventKind::TimedOut, self.command, 0))?;
+                    self.outbox.post(report::event(EventKind::TimedOut, self.command, 0))?;
                 }
                 self.carry_out(Some(order));
             }
-            Stage::Leaving { .. } => self.stage = Stage::Done,
+            Stage::Leaving { .. } => self.finish(),
             Stage::Held | Stage::Done => {}
         }
         Ok(())

@@ -3,6 +3,8 @@
 //! Nothing is probed: the engines are tried in their order, and one that cannot work here says so by the stage and the
 //! error with which it fails. Where the first works, choosing costs nothing.
 
+use std::sync::Arc;
+
 use pidns_sys::Errno;
 
 use super::{Engine, Job, Spec, launch_with};
@@ -29,7 +31,7 @@ pub(crate) struct Chosen {
 }
 
 /// Starts `spec` with the first engine that works here. Where none does, the error is that of the first.
-pub(crate) fn launch(spec: &Spec) -> Result<Chosen, SpawnError> {
+pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Chosen, SpawnError> {
     first_that_works(|engine| launch_with(engine, spec)).map(|(engine, job, passed_over)| Chosen {
         engine,
         job,

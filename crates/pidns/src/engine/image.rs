@@ -6,29 +6,28 @@ use std::sync::OnceLock;
 
 use pidns_init::protocol::{Role, SUPERVISED};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
-use pidns_sys::{fd, pidfd, program};
+use pidns_sys::{Errno, fd, pidfd, program};
 
 use super::Spec;
 use super::control::Control;
-use super::steps::{self, Steps, as_c_strs};
+use super::steps::{Steps, as_c_strs, failed};
 use crate::error::{SpawnError, Stage};
 use crate::stdio::{FLOOR, HIGH_FLOOR};
 
-/// A `pidns-init` about to be started: both ends of its socket, and what it watches us by.
+/// A `pidns-init` about to be started: its end of the socket, and what it watches us by.
 pub(super) struct Image {
-    pub(super) control: Control,
     theirs: OwnedFd,
     watch: OwnedFd,
 }
 
 impl Image {
-    /// Makes the descriptors, with the configuration for `role` waiting in them.
-    pub(super) fn new(role: Role, spec: &Spec) -> Result<Self, SpawnError> {
+    /// Makes the descriptors, with the configuration for `role` waiting in them, and returns our end of the socket too.
+    pub(super) fn new(role: Role, spec: &Spec) -> Result<(Self, Control), SpawnError> {
         let make = || {
             let (control, theirs) = Control::new(role, spec)?;
             let theirs = fd::at_or_above(theirs, FLOOR)?;
             let watch = fd::at_or_above(pidfd::of_self()?, FLOOR)?;
-            Ok(Self { control, theirs, watch })
+            Ok((Self { theirs, watch }, control))
         };
         make().map_err(|errno| SpawnError::new(Stage::Descriptors, errno))
     }
@@ -36,22 +35,48 @@ impl Image {
     /// Does `steps` in a child in new `namespaces`, and executes the image there for the command `args`.
     /// The command's standard descriptors pass if `steps` has put them in place, and are closed if not.
     pub(super) fn start(
-        self,
+        &self,
         namespaces: Namespaces,
         steps: Steps<'_>,
         args: &[CString],
         env: &Strings<'_>,
-    ) -> Result<(Launched, Control), SpawnError> {
+    ) -> Result<Launched, SpawnError> {
+        let args = arguments(args);
+        let (list, stages) = self.finish(steps, &args, env)?;
+        launch::launch(namespaces, &list)
+            .map_err(|failure| too_long_for_the_command(failed(failure, &stages)))
+    }
+
+    /// Adds to `steps` the descriptors of the image and its exec.
+    pub(super) fn finish<'a>(
+        &'a self,
+        steps: Steps<'a>,
+        args: &'a Strings<'a>,
+        env: &'a Strings<'a>,
+    ) -> Result<(StepList<'a>, Vec<Stage>), SpawnError> {
         let program = sealed()?.as_raw_fd();
-        let supervised = CString::new(SUPERVISED).expect("it has no NUL");
-        let front = [c"pidns-init", &supervised, c"--"];
-        let args = Strings::new(front.into_iter().chain(as_c_strs(args)));
         let Steps { mut list, mut stages, .. } = steps.supervision(&self.theirs, &self.watch);
-        list.push((Step::ExecuteDescriptor { program, args: &args, env }, OnFailure::Fail));
+        list.push((Step::ExecuteDescriptor { program, args, env }, OnFailure::Fail));
         stages.push(Stage::Init);
-        let launched =
-            launch::launch(namespaces, &list).map_err(|failure| steps::failed(failure, &stages))?;
-        Ok((launched, self.control))
+        Ok((list, stages))
+    }
+}
+
+/// Steps as [`launch::launch`] takes them.
+pub(super) type StepList<'a> = Vec<(Step<'a>, OnFailure)>;
+
+/// The arguments of the image for the command `args`.
+pub(super) fn arguments(args: &[CString]) -> Strings<'_> {
+    let front = [c"pidns-init", SUPERVISED, c"--"];
+    Strings::new(front.into_iter().chain(as_c_strs(args)))
+}
+
+/// The image carries the command's arguments and environment: if they are too long, it is the command that cannot have
+/// them.
+fn too_long_for_the_command(error: SpawnError) -> SpawnError {
+    match (error.stage(), Errno::from_raw_os_error(error.errno())) {
+        (Stage::Init, Errno::TOOBIG) => SpawnError::new(Stage::Exec, Errno::TOOBIG),
+        _ => error,
     }
 }
 

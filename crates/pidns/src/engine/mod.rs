@@ -8,6 +8,8 @@ mod control;
 pub(crate) mod enter;
 mod image;
 mod kernel;
+#[cfg(target_arch = "x86_64")]
+mod ptrace;
 mod reap;
 mod steps;
 mod subreaper;
@@ -15,6 +17,7 @@ mod subreaper;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pidns_sys::Errno;
@@ -133,12 +136,13 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn release(&self) -> io::Result<()>;
     /// Kills number 1, and with it all others.
     fn kill(&self) -> io::Result<()>;
-    /// Waits until all are gone, collects number 1, and returns its own end.
-    fn reap(&mut self) -> io::Result<ExitStatus>;
+    /// Waits until all are gone, collects number 1, and returns its own end; `None` if somebody else has collected it
+    /// and nobody tells.
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>>;
 }
 
 /// Starts `spec` and says which engine it was.
-pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<Chosen, SpawnError> {
+pub(crate) fn launch(engine: Engine, spec: &Arc<Spec>) -> Result<Chosen, SpawnError> {
     match engine {
         Engine::Auto => auto::launch(spec),
         _ => launch_with(engine, spec).map(|job| Chosen { engine, job, passed_over: Vec::new() }),
@@ -146,10 +150,13 @@ pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<Chosen, SpawnError> 
 }
 
 /// Starts `spec` with this engine and no other.
-fn launch_with(engine: Engine, spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
+fn launch_with(engine: Engine, spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
     match engine {
         Engine::Kernel => kernel::launch(spec),
         Engine::Subreaper => subreaper::launch(spec),
-        Engine::Auto | Engine::Ptrace => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
+        #[cfg(target_arch = "x86_64")]
+        Engine::Ptrace => ptrace::launch(spec),
+        // Ptrace on machines whose registers we do not know.
+        _ => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
     }
 }

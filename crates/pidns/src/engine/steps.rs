@@ -1,7 +1,9 @@
 //! The list of steps between clone and exec, each with the stage that it belongs to.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use pidns_init::protocol::{CONTROL_FD, WATCH_FD};
 use pidns_sys::launch::{Failure, Namespaces, OnFailure, Step};
@@ -135,4 +137,20 @@ pub(super) fn as_c_strs(list: &[CString]) -> impl Iterator<Item = &CStr> {
 pub(super) fn failed(failure: Failure, stages: &[Stage]) -> SpawnError {
     let stage = failure.step.and_then(|step| stages.get(step).copied());
     SpawnError::new(stage.unwrap_or(Stage::Namespace), failure.errno)
+}
+
+/// Where `program` may be, in order: as execvp(3) looks, by the command's own PATH.
+pub(super) fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
+    let name = program.to_bytes();
+    if name.is_empty() || name.contains(&b'/') {
+        return vec![program.to_owned()];
+    }
+    let path = env
+        .iter()
+        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
+        .unwrap_or(b"/bin:/usr/bin");
+    path.split(|byte| *byte == b':')
+        .map(|directory| Path::new(OsStr::from_bytes(directory)).join(OsStr::from_bytes(name)))
+        .filter_map(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok())
+        .collect()
 }

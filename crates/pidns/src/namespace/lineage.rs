@@ -4,21 +4,27 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
+use super::process;
+
 /// All processes below `root`, which may change while we look: orphans turn up below `root`, so its children are read
-/// again until nothing new is there.
+/// again until nothing new is there. Whoever is started meanwhile is passed over: a storm of forks has no last one.
 pub(super) fn descendants(root: u32) -> io::Result<Vec<u32>> {
+    let now = process::uptime()?;
+    let was_there = |pid| process::start_of(pid).is_some_and(|start| process::ticks(start) <= now);
     let mut found = BTreeSet::new();
+    let mut new = vec![root];
     loop {
-        let mut new: Vec<u32> =
-            children(root)?.into_iter().filter(|pid| !found.contains(pid)).collect();
+        while let Some(pid) = new.pop() {
+            // One that has ended meanwhile has none.
+            new.extend(children(pid).unwrap_or_default().into_iter().filter(|child| {
+                !found.contains(child) && was_there(*child) && found.insert(*child)
+            }));
+        }
+        new = children(root)?;
+        new.retain(|pid| !found.contains(pid) && was_there(*pid));
+        found.extend(&new);
         if new.is_empty() {
             return Ok(found.into_iter().collect());
-        }
-        while let Some(pid) = new.pop() {
-            if found.insert(pid) {
-                // One that has ended meanwhile has none.
-                new.extend(children(pid).unwrap_or_default());
-            }
         }
     }
 }

@@ -92,7 +92,9 @@ pub(super) fn command_line(pid: u32) -> Option<Vec<OsString>> {
 pub(super) fn supervised_by(command: &[OsString]) -> Option<&[OsString]> {
     match command {
         [init, supervised, dashes, inner @ ..]
-            if init == "pidns-init" && supervised == SUPERVISED && dashes == "--" =>
+            if init == "pidns-init"
+                && supervised.as_encoded_bytes() == SUPERVISED.to_bytes()
+                && dashes == "--" =>
         {
             Some(inner)
         }

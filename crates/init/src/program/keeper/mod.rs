@@ -136,9 +136,7 @@ impl Crowd for Descendants {
     }
 
     fn kill(&mut self) {
-        // The command's end is for the job to find.
-        sweep::freeze(|| {});
-        descendants::signal(sys::SIGKILL);
+        sweep::kill();
     }
 
     fn watch(&self) -> i32 {

@@ -1,8 +1,8 @@
 //! Destroys all descendants: stops them, kills them, reaps them, and looks again until there is nobody.
 //!
-//! First all are stopped, over and over until a look finds nobody new: who is stopped can neither start others nor
-//! react to the end of one. A signal that is on its way makes fork(2) fail already (`copy_process`), so that a storm of
-//! forks loses. Then all are killed. Those who were too deep down to be found become children of ours, and are next.
+//! First all are stopped: who is stopped can neither start others nor react to the end of one. A signal that is on its
+//! way makes fork(2) fail already (`copy_process`), so that a storm of forks loses. Then all are killed, those among them
+//! whom the first look has missed. Who was too deep down to be found becomes a child of ours, and is next.
 
 use super::descendants::{self, Tally};
 use crate::program::report;
@@ -14,9 +14,6 @@ pub(super) const PATIENCE_NS: u64 = 5_000_000_000;
 
 /// How long to wait for an end before looking again.
 pub(super) const PAUSE_NS: u64 = 10_000_000;
-
-/// How long a pass may take at most before those who were found are killed although others may be new.
-const FREEZE_NS: u64 = 1_000_000_000;
 
 /// How long ends are awaited without a look at who else is there.
 const ENDS_NS: u64 = 200_000_000;
@@ -32,10 +29,7 @@ pub(super) fn sweep(patience_ns: u64) {
     let mut before = Tally::default();
     let mut moved = sys::now_ns();
     loop {
-        freeze(|| {
-            reap();
-        });
-        let found = descendants::signal(sys::SIGKILL);
+        let found = kill();
         let Children::Some { reaped } = await_ends(&found) else { return };
         let now = sys::now_ns();
         if reaped > 0 || found != before {
@@ -51,18 +45,10 @@ pub(super) fn sweep(patience_ns: u64) {
     }
 }
 
-/// Stops all, until a look finds nobody new. Calls `between` after each look.
-pub(super) fn freeze(mut between: impl FnMut()) {
-    let start = sys::now_ns();
-    let mut before = Tally::default();
-    loop {
-        let found = descendants::signal(sys::SIGSTOP);
-        between();
-        if found == before || sys::now_ns().saturating_sub(start) > FREEZE_NS {
-            return;
-        }
-        before = found;
-    }
+/// Stops all that are there, and then kills all that are there.
+pub(super) fn kill() -> Tally {
+    descendants::signal(sys::SIGSTOP);
+    descendants::signal(sys::SIGKILL)
 }
 
 /// What the kernel has to say of children.
@@ -74,18 +60,22 @@ enum Children {
     },
 }
 
+/// How many are reaped at a time: they may end as fast as that.
+const AT_A_TIME: u32 = 1024;
+
 /// Reaps those who have ended.
 fn reap() -> Children {
     let mut usage = Usage::default();
     let mut reaped = 0;
-    loop {
+    while reaped < AT_A_TIME {
         match sys::wait(Changes::Ends, &mut usage) {
             Ok(Some(_)) => reaped += 1,
             Err(Errno::EINTR) => {}
             Err(Errno::ECHILD) => return Children::None,
-            Ok(None) | Err(_) => return Children::Some { reaped },
+            Ok(None) | Err(_) => break,
         }
     }
+    Children::Some { reaped }
 }
 
 /// Reaps until as many have ended as were `found`, or nobody does for a while.
@@ -96,7 +86,8 @@ fn await_ends(found: &Tally) -> Children {
         let Children::Some { reaped } = reap() else { return Children::None };
         all += reaped;
         let enough = all > 0 && (found.is_cut || all >= found.count);
-        if enough || sys::now_ns().saturating_sub(start) > ENDS_NS || !await_end() {
+        let in_time = sys::now_ns().saturating_sub(start) <= ENDS_NS;
+        if enough || !in_time || reaped < AT_A_TIME && !await_end() {
             return Children::Some { reaped: all };
         }
     }
@@ -104,7 +95,7 @@ fn await_ends(found: &Tally) -> Children {
 
 /// Waits for a SIGCHLD, which is blocked; not for ever.
 fn await_end() -> bool {
-    sys::take_signal_within(SignalSet::of(&[sys::SIGCHLD]), PAUSE_NS).is_ok()
+    sys::take_signal(SignalSet::of(&[sys::SIGCHLD]), Some(PAUSE_NS)).is_ok()
 }
 
 /// Says who is left.

@@ -12,6 +12,8 @@
 mod place;
 mod visit;
 
+use std::sync::Arc;
+
 use pidns_sys::Errno;
 
 use super::{Chosen, NumberOne, Spec, launch_with};
@@ -31,7 +33,7 @@ pub(crate) fn launch(namespace: &PidNamespace, spec: Spec) -> Result<Chosen, Spa
         Engine::Subreaper => {
             let beside = namespace.pidfd().try_clone_to_owned();
             let beside = beside.map_err(|error| SpawnError::of_io(Stage::Descriptors, &error))?;
-            launch_with(engine, &beside_of(spec, beside)?)?
+            launch_with(engine, &Arc::new(beside_of(spec, beside)?))?
         }
         Engine::Auto | Engine::Ptrace => {
             return Err(SpawnError::new(Stage::Enter, Errno::NOSYS));

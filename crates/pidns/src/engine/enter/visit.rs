@@ -35,8 +35,8 @@ pub(super) fn launch(namespace: &PidNamespace, spec: &Spec) -> Result<Box<dyn Jo
     let target = fd::copy_above(namespace.number_one(), HIGH_FLOOR).map_err(descriptors)?;
     let root = place.root.map(|root| fd::at_or_above(root, HIGH_FLOOR)).transpose();
     let root = root.map_err(descriptors)?;
-    let image = Image::new(Role::Visitor, spec)?;
-    image.control.send_entry(&place.entry).map_err(descriptors)?;
+    let (image, control) = Image::new(Role::Visitor, spec)?;
+    control.send_entry(&place.entry).map_err(descriptors)?;
     let mut steps = Steps::none();
     steps.stdio(spec);
     steps.pass(&target, TARGET_FD);
@@ -44,7 +44,7 @@ pub(super) fn launch(namespace: &PidNamespace, spec: &Spec) -> Result<Box<dyn Jo
         steps.pass(root, ROOT_FD);
     }
     let env = Strings::new(as_c_strs(&spec.env));
-    let (visitor, control) = image.start(Namespaces::empty(), steps, &spec.args, &env)?;
+    let visitor = image.start(Namespaces::empty(), steps, &spec.args, &env)?;
     match control.await_start() {
         // It is a child of the visitor, which is outside: so this is the caller's number.
         Ok(pid) => Ok(Box::new(Visit { visitor, control, number: namespace::innermost(pid) })),
@@ -93,7 +93,7 @@ impl Job for Visit {
         self.signal(Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         collect(&self.visitor.pidfd)
     }
 }

@@ -19,11 +19,11 @@ use pidns_init::protocol::{RequestKind, Role, TARGET_FD};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
-use pidns_sys::{Errno, pidfd, poll, privilege};
+use pidns_sys::{Errno, poll, privilege};
 
 use super::control::{Control, Packet, Stuck};
 use super::image::Image;
-use super::reap::collect;
+use super::reap::{collect, send_signal};
 use super::steps::{Steps, as_c_strs};
 use super::{Event, Job, NumberOne, Spec};
 use crate::command::{Map, Proc};
@@ -52,7 +52,7 @@ struct Keeper {
 /// Starts `spec` below a warden and a keeper, and returns once its program has been executed.
 pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     refuse_namespaces(spec)?;
-    let image = Image::new(Role::Keeper, spec)?;
+    let (image, control) = Image::new(Role::Keeper, spec)?;
     let mut steps = Steps::none();
     steps.directory(spec);
     steps.stdio(spec);
@@ -60,8 +60,10 @@ pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
         steps.pass(beside, TARGET_FD);
     }
     let env = Strings::new(as_c_strs(&spec.env));
-    let (warden, control) =
+    let warden =
         image.start(Namespaces::empty(), steps, &spec.args, &env).map_err(not_a_namespace)?;
+    // The socket is to close with the others' ends of it.
+    drop(image);
     match hear_of_start(&control) {
         Ok((keeper, number)) => {
             Ok(Box::new(Family { warden, keeper, control, number, stuck: Vec::new(), end: None }))
@@ -162,31 +164,30 @@ impl Job for Family {
 
     /// The keeper's end is all others': the warden sees to it.
     fn kill(&self) -> io::Result<()> {
-        match pidfd::send_signal(&self.keeper.pidfd, Signal::KILL) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+        send_signal(&self.keeper.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let end = match self.end {
-            Some(end) => end,
             None => self.await_end()?,
+            end => end,
         };
-        self.end = Some(end);
+        self.end = end;
         if self.stuck.is_empty() { Ok(end) } else { Err(left(&self.stuck)) }
     }
 }
 
 impl Family {
     /// Waits for the end of both, and so for that of all others. The warden's status tells how the keeper ended.
-    fn await_end(&mut self) -> io::Result<ExitStatus> {
+    fn await_end(&mut self) -> io::Result<Option<ExitStatus>> {
         let warden = collect(&self.warden.pidfd)?;
         // One that has outlived the warden is still at work.
         poll::readable([self.keeper.pidfd.as_fd()], None)?;
         while self.next_event()?.is_some_and(|event| event != Event::Gone) {}
-        let killed = warden.code().and_then(|code| Signal::new(code - 128));
-        Ok(killed.map_or(warden, |signal| ExitStatus::killed(signal, false)))
+        Ok(warden.map(|warden| {
+            let killed = warden.code().and_then(|code| Signal::new(code - 128));
+            killed.map_or(warden, |signal| ExitStatus::killed(signal, false))
+        }))
     }
 }
 
