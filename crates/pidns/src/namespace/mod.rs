@@ -119,7 +119,7 @@ impl PidNamespace {
     /// # Errors
     /// As [`processes`](Self::processes).
     pub fn tree(&self) -> io::Result<Vec<Process>> {
-        self.look_at_all(World::look()?.inside(self.init))
+        self.look_at_all(World::look()?.inside(self.engine, self.init))
     }
 
     /// Starts `command` in the namespace, beside those that are there. It sees what number 1 sees: its namespaces of all
@@ -145,7 +145,10 @@ impl PidNamespace {
     /// The processes below number 1, as [`processes`](Self::processes): seen by lineage, which takes less time the fewer
     /// they are, and misses those that somebody has put into the namespace from outside.
     pub(crate) fn descendants(&self) -> io::Result<Vec<Process>> {
-        self.look_at_all(lineage::descendants(self.init)?)
+        let root = process::family_root(self.engine, self.init).unwrap_or(self.init);
+        let mut all = lineage::descendants(root)?;
+        all.retain(|pid| *pid != self.init);
+        self.look_at_all(all)
     }
 
     fn look_at_all(&self, pids: Vec<u32>) -> io::Result<Vec<Process>> {
@@ -153,12 +156,27 @@ impl PidNamespace {
         fs::metadata(format!("/proc/{}", self.init))?;
         let now = process::uptime()?;
         let level = self.level();
-        let look_at = |pid| process::look_at(pid, level, now);
-        let mut found: Vec<Process> = pids.into_iter().filter_map(look_at).collect();
+        let mut found: Vec<Process> =
+            pids.into_iter().filter_map(|pid| process::look_at(pid, level, now)).collect();
+        if self.engine == Engine::Ptrace {
+            self.keep_known_numbers(&mut found);
+        }
         found.sort_by_key(|process| {
             (process.pid != self.init, std::cmp::Reverse(process.age), process.number)
         });
         Ok(found)
+    }
+
+    /// What the kernel has for numbers are the host's. The tracer, which knows those inside, is another process; what is
+    /// known without it are those of number 1 and of its one child for the host, the command.
+    fn keep_known_numbers(&self, processes: &mut [Process]) {
+        for process in processes {
+            process.number = match (process.pid, process.ppid) {
+                (pid, _) if pid == self.init => Some(1),
+                (_, parent) if parent == self.init => self.number,
+                _ => None,
+            };
+        }
     }
 
     /// Where in a list of numbers those of this namespace stand: the outermost is /proc's own.

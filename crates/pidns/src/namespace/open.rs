@@ -134,7 +134,9 @@ impl PidNamespace {
     fn around(pid: u32, world: &World) -> Result<Option<Self>, OpenError> {
         for entry in registry::all() {
             let Some(record) = entry.record()? else { continue };
-            if record.engine != Engine::Kernel && world.is_below(pid, record.init) {
+            if record.engine != Engine::Kernel
+                && world.is_in_family(pid, record.engine, record.init)
+            {
                 return Self::registered(entry, &record);
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pidns_init::protocol::SUPERVISED;
 
-use crate::proc_files;
+use crate::{Engine, proc_files};
 
 /// A process in a PID namespace, as it was when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,12 @@ pub(super) fn look_at(pid: u32, level: usize, now: Duration) -> Option<Process> 
 /// When `pid` was started, in clock ticks after the boot: field 22 of proc_pid_stat(5).
 pub(crate) fn start_of(pid: u32) -> Option<u64> {
     stat(pid).map(|stat| stat.starttime)
+}
+
+/// The process below which all those are that number 1, the process `init`, holds together. For the host, orphans of a
+/// job of the ptrace engine are the tracer's, whose child number 1 is.
+pub(super) fn family_root(engine: Engine, init: u32) -> Option<u32> {
+    if engine == Engine::Ptrace { parent_of(init) } else { Some(init) }
 }
 
 /// The parent of `pid`.

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, poll};
+use pidns_sys::{Errno, pidfd, poll, wait};
 
 use super::{PidNamespace, lineage, process};
 use crate::{Engine, ExitStatus};
@@ -111,6 +111,6 @@ impl PidNamespace {
         }
         // The kernel tells once the parent has collected number 1.
         poll::hung_up(self.pidfd.as_fd(), LAST_WORD)?;
-        Ok(pidfd::exit_status(&self.pidfd)?.and_then(ExitStatus::from_wait_status))
+        Ok(wait::collected(&self.pidfd).ok().flatten().and_then(ExitStatus::of))
     }
 }
