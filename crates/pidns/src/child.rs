@@ -16,6 +16,9 @@ use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
 
 /// A command that runs in its PID namespace, with all that it has started. Dropping it destroys the namespace.
+///
+/// Of a command that was started in a namespace that was there before, by [`PidNamespace::spawn`], all that is said
+/// here of the namespace is true of that command alone: it is what is waited for and killed.
 #[derive(Debug)]
 pub struct Child {
     /// The other end of the command's standard input, if piped.
@@ -31,6 +34,8 @@ pub struct Child {
     report: Report,
     /// How others find the job.
     claim: Option<Claim>,
+    /// The namespace that the command is in, if it was there before.
+    visited: Option<PidNamespace>,
 }
 
 /// For how long, and how far apart, leftovers are looked at until two looks agree.
@@ -95,7 +100,15 @@ impl Child {
             since: now,
             report,
             claim: None,
+            visited: None,
         }
+    }
+
+    /// The command is in this namespace, which was there before it.
+    pub(crate) fn visiting(mut self, namespace: PidNamespace) -> Self {
+        self.report.init_pid = namespace.init_pid();
+        self.visited = Some(namespace);
+        self
     }
 
     /// Lets others find the job: by its name or, if the kernel does not know its namespace, by its number.
@@ -117,7 +130,7 @@ impl Child {
             },
         };
         let init = self.init_pid();
-        let record = Record::new(engine, init, self.job.number(), self.job.command_pid(), command);
+        let record = Record::new(engine, init, self.job.number(), command);
         claim.publish(record).map_err(|error| SpawnError::of_io(Stage::Name, &error))?;
         self.claim = Some(claim);
         Ok(())
@@ -139,8 +152,13 @@ impl Child {
     /// # Errors
     /// `EMFILE`, `ENFILE`.
     pub fn namespace(&self) -> io::Result<PidNamespace> {
+        if let Some(visited) = &self.visited {
+            return visited.try_clone();
+        }
         let pidfd = self.job.pidfd().try_clone_to_owned()?;
-        Ok(PidNamespace::new(self.report.engine, self.init_pid(), pidfd, self.report.number))
+        let number_one = self.job.number_one().map(|fd| fd.try_clone_to_owned()).transpose()?;
+        let (engine, init) = (self.report.engine, self.init_pid());
+        Ok(PidNamespace::new(engine, init, pidfd, number_one, self.report.number))
     }
 
     /// Waits until the command has ended and all other processes of the namespace are killed and reaped. Closes

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +15,9 @@ use pidns_sys::environ;
 use pidns_sys::signal::{Signal, SignalSet};
 
 use crate::child::Child;
-use crate::engine::{self, Engine, NumberOne, Spec};
+use crate::engine::{self, Engine, NumberOne, Spec, enter};
 use crate::error::{SpawnError, Stage};
+use crate::namespace::PidNamespace;
 use crate::registry::Claim;
 use crate::status::ExitStatus;
 use crate::stdio::{Direction, Opened, Stdio};
@@ -301,6 +303,31 @@ impl Command {
         outputs: fn() -> Stdio,
     ) -> Result<Child, SpawnError> {
         let start = Instant::now();
+        let (spec, ours) = self.ready(stdin, outputs)?;
+        let spec = Arc::new(spec);
+        let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
+        let chosen = engine::launch(self.engine, &spec)?;
+        let mut child = Child::new(chosen, ours, spec.hold, start);
+        child.register(claim, &self.args)?;
+        Ok(child)
+    }
+
+    /// Starts the command in a namespace that is there.
+    pub(crate) fn spawn_in(&mut self, namespace: &PidNamespace) -> Result<Child, SpawnError> {
+        let start = Instant::now();
+        let (spec, ours) = self.ready(Stdio::inherit, Stdio::inherit)?;
+        let visited =
+            namespace.try_clone().map_err(|error| SpawnError::of_io(Stage::Descriptors, &error))?;
+        let chosen = enter::launch(namespace, spec)?;
+        Ok(Child::new(chosen, ours, false, start).visiting(visited))
+    }
+
+    /// What an engine has to know, and the caller's ends of pipes.
+    fn ready(
+        &self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<(Spec, [Option<OwnedFd>; 3]), SpawnError> {
         let open = |stdio: &Option<Stdio>, direction, default: fn() -> Stdio| match stdio {
             Some(stdio) => stdio.open(direction),
             None => default().open(direction),
@@ -313,16 +340,10 @@ impl Command {
             .map(|Opened { theirs, ours }| (theirs, ours))
             .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
-        let spec = Arc::new(self.spec(stdio)?);
-        let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
-        let chosen = engine::launch(self.engine, &spec)?;
-        let ours = ours.try_into().expect("three descriptors");
-        let mut child = Child::new(chosen, ours, spec.hold, start);
-        child.register(claim, &self.args)?;
-        Ok(child)
+        Ok((self.spec(stdio)?, ours.try_into().expect("three descriptors")))
     }
 
-    fn spec(&self, stdio: [Option<std::os::fd::OwnedFd>; 3]) -> Result<Spec, SpawnError> {
+    fn spec(&self, stdio: [Option<OwnedFd>; 3]) -> Result<Spec, SpawnError> {
         let hold = self.leftovers == Leftovers::List;
         if hold && self.number_one == NumberOne::Command {
             // When number 1 ends, the others are killed with it: there is no moment for a look.
@@ -342,6 +363,7 @@ impl Command {
             signal: self.signal,
             grace: self.grace,
             hold,
+            beside: None,
         })
     }
 

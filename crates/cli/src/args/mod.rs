@@ -2,6 +2,7 @@
 //! plain part of it sooner.
 
 mod doctor;
+mod exec;
 mod fast;
 mod kill;
 mod ps;
@@ -17,6 +18,7 @@ use pidns::Signal;
 use crate::text;
 
 pub use doctor::Doctor;
+pub use exec::Exec;
 pub use kill::Kill;
 pub use ps::Ps;
 pub use wait::Wait;
@@ -38,6 +40,8 @@ pub enum Action {
     Run(Run),
     /// List PID namespaces, or the processes in one.
     Ps(Ps),
+    /// Run COMMAND in a namespace that is there already.
+    Exec(Exec),
     /// Destroy a namespace with all that is in it, or send its command a signal.
     Kill(Kill),
     /// Wait until a namespace is gone with all that is in it.

@@ -18,7 +18,7 @@ pub(crate) fn run(config: &Config) -> ! {
     // with the supervisor. Cannot fail: a process that has just been made leads no group.
     let _ = sys::lead_session();
     supervise::close_standard_fds();
-    supervise::close_strangers(supervise::NONE_OF_OUR_OWN);
+    supervise::close_strangers([]);
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());

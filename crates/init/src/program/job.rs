@@ -7,7 +7,7 @@
 use super::exec;
 use super::report::{self, Gone, Outbox};
 use super::request::{self, Asked};
-use super::spawn::{self, Descriptors, Failure, Launch, Place};
+use super::spawn::{self, Failure, Launch, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
@@ -38,6 +38,7 @@ pub(crate) fn start(
     command: Option<Command>,
     environment: Strings,
     mask: SignalSet,
+    place: Place,
 ) -> Result<i32, i32> {
     if supervise::supervisor_is_gone() {
         return Err(FAILED);
@@ -46,7 +47,6 @@ pub(crate) fn start(
     sys::set_mask(mask);
     let mask = SignalSet(config.sigmask);
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
-        let place = Place::Inherited(Descriptors::of(config));
         spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
     });
     let (kind, pid, value) = match started {
@@ -129,15 +129,19 @@ impl<C: Crowd> Job<C> {
         let mut fds = [
             PollFd::input(WATCH_FD),
             PollFd::input(self.crowd.watch()),
+            PollFd::input(supervise::target(&self.config)),
             self.outbox.control(),
             PollFd::input(self.signals),
         ];
         if sys::poll(&mut fds, self.patience()).is_err() {
             return Ok(());
         }
-        let [watch, behind, control, signals] = &fds;
+        let [watch, behind, target, control, signals] = &fds;
         if watch.is_ready() || behind.is_ready() || control.is_broken() {
             return Err(Gone);
+        }
+        if target.is_ready() {
+            self.end_with_target();
         }
         if control.is_writable() {
             self.outbox.flush()?;
@@ -188,6 +192,16 @@ impl<C: Crowd> Job<C> {
             }
         }
         Ok(())
+    }
+
+    /// The supervisor, who is still there, is to hear how the command has ended by that.
+    fn end_with_target(&mut self) {
+        self.config.flags = 0;
+        self.config.grace_ns = 0;
+        match &mut self.stage {
+            Stage::Running(_) => self.carry_out(Some(Order::Kill)),
+            stage => *stage = Stage::Done,
+        }
     }
 
     fn carry_out(&mut self, order: Option<Order>) {

@@ -24,6 +24,7 @@ mod strings;
 mod supervise;
 mod sys;
 mod term;
+mod visitor;
 
 use strings::Strings;
 

@@ -22,6 +22,7 @@ mod warden;
 
 use super::job::{self, Crowd, Job};
 use super::report::{self, Gone};
+use super::spawn::{Descriptors, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Errno, Forked, PollFd, SignalSet};
@@ -93,8 +94,9 @@ impl Keeper {
         sys::become_subreaper().map_err(|_| FAILED)?;
         self.wait_for_warden().map_err(|Gone| FAILED)?;
         introduce().map_err(|_| FAILED)?;
-        let command = job::start(config, command, environment, SignalSet::ALL)?;
-        supervise::close_strangers([self.warden, self.warden]);
+        let place = Place::Inherited(Descriptors::of(config));
+        let command = job::start(config, command, environment, SignalSet::ALL, place)?;
+        supervise::close_strangers([self.warden, supervise::target(config)]);
         // Cannot fail: we do not lead a session.
         let _ = sys::lead_group();
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)
