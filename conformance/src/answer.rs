@@ -84,10 +84,12 @@ pub fn signals(result: Result<u64, i32>) -> String {
 pub fn polled(result: Result<i16, i32>) -> String {
     const POLLIN: i16 = 1;
     const POLLHUP: i16 = 0x10;
+    const POLLNVAL: i16 = 0x20;
     match result {
         Err(errno) => error(errno),
         Ok(0) => "none".to_owned(),
         Ok(POLLIN) => "in".to_owned(),
+        Ok(POLLNVAL) => "EBADF".to_owned(),
         Ok(events) if events == POLLIN | POLLHUP => "in hup".to_owned(),
         Ok(events) => format!("events {events:#x}"),
     }

@@ -48,25 +48,24 @@ pub fn play_step(
     };
     let outcome = world.perform(slot, &request)?;
     stage.observe(slot, &step.call, &outcome);
-    Ok(lines(stage, slot, &outcome))
+    Ok(lines(stage, &outcome))
 }
 
-fn lines(stage: &Stage, caller: usize, outcome: &Outcome) -> Vec<String> {
+fn lines(stage: &Stage, outcome: &Outcome) -> Vec<String> {
     let answer = match &outcome.answer {
         Answer::Done(text) => text.clone(),
         Answer::Blocked => "blocked".to_owned(),
         Answer::Gone => "gone".to_owned(),
     };
     let mut others: Vec<String> =
-        outcome.events.iter().filter_map(|event| event_line(stage, caller, event)).collect();
+        outcome.events.iter().filter_map(|event| event_line(stage, event)).collect();
     others.sort();
     std::iter::once(answer).chain(others).collect()
 }
 
-fn event_line(stage: &Stage, caller: usize, event: &Event) -> Option<String> {
+fn event_line(stage: &Stage, event: &Event) -> Option<String> {
     match event {
         Event::Born { .. } => None,
-        Event::Gone { slot } if *slot == caller => None,
         Event::Gone { slot } => Some(format!("{}: gone", stage.name(*slot))),
         Event::Done { slot, text } => Some(format!("{}: done -> {text}", stage.name(*slot))),
     }

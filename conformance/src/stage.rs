@@ -37,6 +37,8 @@ struct Actor {
     active: Space,
     for_children: Space,
     numbers: Vec<(Space, i64)>,
+    /// The slot of the actor that its process began with.
+    process: usize,
     /// Who makes it, and with which call: the answer may come late.
     creator: Option<usize>,
 }
@@ -65,6 +67,7 @@ impl Stage {
             active: 0,
             for_children: 0,
             numbers: vec![(0, 1)],
+            process: 0,
             creator: None,
         };
         Self { actors: vec![top], descriptors: Vec::new(), spaces: 1 }
@@ -86,6 +89,45 @@ impl Stage {
     #[must_use]
     pub fn name(&self, slot: usize) -> &str {
         &self.actors[slot].name
+    }
+
+    /// Returns the slots of actors in this condition.
+    pub fn in_condition(&self, condition: Condition) -> impl Iterator<Item = usize> {
+        (0..self.actors.len()).filter(move |slot| self.actors[*slot].condition == condition)
+    }
+
+    /// Returns how many actors there are, unborn and dead ones too.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.actors.len()
+    }
+
+    /// Reports whether nobody is there, which never is so.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actors.is_empty()
+    }
+
+    /// Reports whether the actor belongs to the first process of its namespace.
+    #[must_use]
+    pub fn is_of_init(&self, slot: usize) -> bool {
+        let leader = &self.actors[self.actors[slot].process];
+        leader.numbers.contains(&(leader.active, 1))
+    }
+
+    /// Reports whether another thread of the actor's process is inside a call.
+    #[must_use]
+    pub fn has_busy_sibling(&self, slot: usize) -> bool {
+        let process = self.actors[slot].process;
+        let mut busy = self.in_condition(Condition::Busy);
+        busy.any(|other| other != slot && self.actors[other].process == process)
+    }
+
+    /// Reports whether `caller` knows a number of the actor in `slot`.
+    #[must_use]
+    pub fn knows(&self, caller: usize, slot: usize) -> bool {
+        let view = self.actors[caller].active;
+        self.actors[slot].numbers.iter().any(|(space, _)| *space == view)
     }
 
     /// Turns names into numbers and gives the new actor its slot.
@@ -138,15 +180,17 @@ impl Stage {
         } else {
             self.actors[caller].for_children
         };
+        let slot = self.actors.len();
         self.actors.push(Actor {
             name: name.to_owned(),
             condition: Condition::Unborn,
             active: space,
             for_children: space,
             numbers: Vec::new(),
+            process: if call.verb == Verb::Thread { self.actors[caller].process } else { slot },
             creator: Some(caller),
         });
-        (self.actors.len() - 1) as i64
+        slot as i64
     }
 
     fn new_space(&mut self) -> Space {
@@ -176,7 +220,6 @@ impl Stage {
     }
 
     fn learn(&mut self, caller: usize, call: &Call, text: &str) {
-        let view = self.actors[caller].active;
         let succeeded = text == "0";
         match call.verb {
             verb if verb.makes_actor() => self.learn_child(caller, text),
@@ -189,7 +232,6 @@ impl Stage {
                 self.actors[caller].for_children = space;
             }
             Verb::OpenNs if succeeded => self.learn_link(caller, call),
-            Verb::Setsid | Verb::Getpid => debug_assert!(view < self.spaces),
             _ => {}
         }
     }

@@ -1,9 +1,10 @@
 //! Real processes on the kernel of the host, or under an engine that is given as a prefix.
 //!
 //! The director (this file) sends requests to actors ([`actor`]) over channels that they inherit, and learns from /proc when
-//! all are at rest ([`watch`]). [`stagehand`] keeps the process that makes the first actor of each case.
+//! all are at rest ([`rest`], [`watch`]). [`stagehand`] keeps the process that makes the first actor of each case.
 
 pub mod actor;
+mod rest;
 mod stagehand;
 mod watch;
 
@@ -12,10 +13,12 @@ use crate::script::case::Need;
 use crate::script::verb::{Reach, Verb};
 use crate::world::{Answer, Event, Outcome, World, WorldError};
 use pidns_sys::raw_channel::{self, Near};
+use rest::Player;
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use watch::{Expected, Look, Watched};
+use watch::{Leavers, Watched};
 
 /// How long a world may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,24 +28,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct HostWorld {
     name: String,
     prefix: Vec<OsString>,
+    program: Option<PathBuf>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
-}
-
-/// What the director knows of an actor.
-#[derive(Debug, Default)]
-struct Player {
-    watched: Option<Watched>,
-    /// It has a request that it has not answered.
-    calling: bool,
+    leavers: Leavers,
 }
 
 /// A call in progress.
 struct Scene {
     caller: usize,
     verb: Verb,
-    /// The actor that has to say hello unless the call fails.
-    newcomer: Option<usize>,
     answer: Option<String>,
     events: Vec<Event>,
 }
@@ -51,7 +46,20 @@ impl HostWorld {
     /// Makes the world `name` whose actors run under the command `prefix`, which may be empty.
     #[must_use]
     pub fn new(name: &str, prefix: Vec<OsString>) -> Self {
-        Self { name: name.to_owned(), prefix, stagehand: None, actors: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            prefix,
+            program: None,
+            stagehand: None,
+            actors: Vec::new(),
+            leavers: Leavers::default(),
+        }
+    }
+
+    /// Takes the actors from `program`, a copy of this one, instead of the program that runs.
+    #[must_use]
+    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
@@ -75,31 +83,39 @@ impl HostWorld {
                 self.reborn(scene, slot, sender);
                 self.born(scene, slot, number, sender);
             }
-            _ if slot == scene.caller && scene.answer.is_none() => {
-                self.actors[slot].calling = false;
-                scene.answer = Some(text.to_owned());
-            }
-            _ => {
-                self.actors[slot].calling = false;
-                scene.events.push(Event::Done { slot, text: text.to_owned() });
-            }
+            _ => self.answered(scene, slot, text),
+        }
+    }
+
+    fn answered(&mut self, scene: &mut Scene, slot: usize, text: &str) {
+        let player = &mut self.actors[slot];
+        player.calling = false;
+        player.makes = player.makes.filter(|_| !text.starts_with('E'));
+        if slot == scene.caller && scene.answer.is_none() {
+            scene.answer = Some(text.to_owned());
+        } else {
+            scene.events.push(Event::Done { slot, text: text.to_owned() });
         }
     }
 
     fn born(&mut self, scene: &mut Scene, slot: usize, number: &str, sender: i32) {
         self.actors[slot].watched = Watched::find(sender, &actor::thread_name(slot)).ok();
         scene.events.push(Event::Born { slot, number: number.parse().unwrap_or(0) });
-        scene.newcomer = scene.newcomer.filter(|expected| *expected != slot);
+        for player in &mut self.actors {
+            player.makes = player.makes.filter(|expected| *expected != slot);
+        }
     }
 
     /// An actor has executed a program: its call is done, and the other threads of its process are dead.
     fn reborn(&mut self, scene: &mut Scene, slot: usize, sender: i32) {
         for (other, player) in self.actors.iter_mut().enumerate() {
-            let same_process =
-                player.watched.as_ref().is_some_and(|watched| watched.process == sender);
-            if other != slot && same_process {
-                *player = Player::default();
-                scene.events.push(Event::Gone { slot: other });
+            match &player.watched {
+                Some(watched) if other != slot && watched.process == sender => {
+                    self.leavers.add_thread(watched);
+                    *player = Player::default();
+                    scene.events.push(Event::Gone { slot: other });
+                }
+                _ => {}
             }
         }
         // A child made on shared memory executes before it is known; that is its birth.
@@ -112,53 +128,6 @@ impl HostWorld {
         } else {
             scene.events.push(Event::Done { slot, text: "0".to_owned() });
         }
-    }
-
-    /// Reports whether nothing moves any more. Drops the dead.
-    fn is_at_rest(&mut self, scene: &mut Scene) -> bool {
-        if self.is_newcomer_due(scene) {
-            return false;
-        }
-        match self.look_at_all(scene) {
-            None => false,
-            Some(looks) if looks.contains(&Look::Vanished) => false,
-            Some(first) => self.look_at_all(scene) == Some(first),
-        }
-    }
-
-    /// A call that may still make an actor is not over before the actor has said hello.
-    fn is_newcomer_due(&self, scene: &Scene) -> bool {
-        let failed = scene.answer.as_ref().is_some_and(|text| text.starts_with('E'));
-        let caller_lives = self.actors[scene.caller].watched.is_some();
-        scene.newcomer.is_some() && !failed && caller_lives
-    }
-
-    /// Looks at every task once. `None`: one of them moves.
-    fn look_at_all(&mut self, scene: &mut Scene) -> Option<Vec<Look>> {
-        let mut looks = Vec::with_capacity(self.actors.len());
-        for slot in 0..self.actors.len() {
-            let player = &mut self.actors[slot];
-            let Some(watched) = &player.watched else {
-                continue;
-            };
-            let expected = if player.calling { Expected::Calling } else { Expected::Waiting };
-            match watched.look(expected) {
-                Look::Moving => return None,
-                look @ Look::AtRest(_) => looks.push(look),
-                look @ (Look::Zombie | Look::Vanished) => {
-                    *player = Player::default();
-                    scene.events.push(Event::Gone { slot });
-                    looks.push(look);
-                }
-            }
-        }
-        for supervisor in &self.stagehand.as_ref()?.supervisors {
-            match supervisor.look(Expected::Waiting) {
-                Look::Moving => return None,
-                look => looks.push(look),
-            }
-        }
-        Some(looks)
     }
 
     /// Waits until the call is over and the world at rest.
@@ -180,8 +149,9 @@ impl HostWorld {
                 }
             } else if Instant::now() > deadline {
                 return Err(WorldError::Broken(format!(
-                    "no rest after {}",
-                    scene.verb.signature().name
+                    "no rest after {}: {}",
+                    scene.verb.signature().name,
+                    self.describe()
                 )));
             } else {
                 self.wait_for_a_word()?;
@@ -228,21 +198,22 @@ impl World for HostWorld {
 
     fn begin(&mut self, needs: &[Need]) -> Result<(), WorldError> {
         check_needs(needs)?;
+        if needs.contains(&Need::LevelOne) && !self.prefix.is_empty() {
+            return Err(WorldError::Skip("the level is not known under a prefix".to_owned()));
+        }
         if self.stagehand.is_none() {
             watch::share_one_cpu();
-            self.stagehand = Some(Stagehand::start(&self.prefix)?);
+            let program = match &self.program {
+                Some(program) => program.clone(),
+                None => std::env::current_exe()?,
+            };
+            self.stagehand = Some(Stagehand::start(&program, &self.prefix)?);
         }
         self.actors.clear();
         self.grow(0)?;
         let stagehand = self.stagehand.as_mut().expect("made above");
         stagehand.begin(needs.contains(&Need::Proc))?;
-        let mut scene = Scene {
-            caller: 0,
-            verb: Verb::Fork,
-            newcomer: Some(0),
-            answer: None,
-            events: Vec::new(),
-        };
+        let mut scene = Scene { caller: 0, verb: Verb::Fork, answer: None, events: Vec::new() };
         let deadline = Instant::now() + PATIENCE;
         while self.actors[0].watched.is_none() {
             self.wait_for_a_word()?;
@@ -255,13 +226,18 @@ impl World for HostWorld {
     }
 
     fn perform(&mut self, slot: usize, request: &Request) -> Result<Outcome, WorldError> {
-        let newcomer = request.verb.makes_actor().then(|| request.int(0) as usize);
-        self.grow(newcomer.unwrap_or(0))?;
+        let makes = match request.verb {
+            Verb::Exec => Some(slot),
+            verb => verb.makes_actor().then(|| request.int(0) as usize),
+        };
+        self.grow(makes.unwrap_or(0))?;
         self.stagehand()?.slots[slot].0.send(&request.encode())?;
-        self.actors[slot].calling = true;
-        let newcomer = if request.verb == Verb::Exec { Some(slot) } else { newcomer };
+        let player = &mut self.actors[slot];
+        player.calling = true;
+        player.makes = makes;
+        player.lends = request.verb == Verb::Vfork;
         let mut scene =
-            Scene { caller: slot, verb: request.verb, newcomer, answer: None, events: Vec::new() };
+            Scene { caller: slot, verb: request.verb, answer: None, events: Vec::new() };
         self.settle(&mut scene)?;
         Ok(self.outcome(scene))
     }
@@ -291,4 +267,16 @@ fn check_needs(needs: &[Need]) -> Result<(), WorldError> {
         return Err(WorldError::Skip("needs to start in the initial namespace".to_owned()));
     }
     Ok(())
+}
+
+/// Executes the command `words` without the capability to reboot the machine. Returns only when that failed, with the reason.
+#[must_use]
+pub fn run_without_reboot(words: &[&str]) -> String {
+    use std::os::unix::process::CommandExt;
+    const CAP_SYS_BOOT: i32 = 22;
+    let Some((program, arguments)) = words.split_first() else { return "no command".to_owned() };
+    // Without the privilege to drop it there is none to reboot either.
+    let _ = pidns_sys::raw_ids::drop_from_bounding_set(CAP_SYS_BOOT);
+    let error = std::process::Command::new(program).args(arguments).exec();
+    format!("{program}: {error}")
 }

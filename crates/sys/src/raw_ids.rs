@@ -146,16 +146,15 @@ pub fn allowed_cpus() -> Vec<usize> {
         .collect()
 }
 
-/// Puts the calling thread, and what it makes from now on, under the policy `SCHED_FIFO`, see sched(7).
-///
-/// # Errors
-/// `EPERM` without the privilege.
-pub fn set_fifo_priority(priority: i32) -> Result<i64, RawErrno> {
-    // SAFETY: a structure of integers, for which zero is valid.
-    let mut wanted: libc::sched_param = unsafe { std::mem::zeroed() };
-    wanted.sched_priority = priority;
-    // SAFETY: a live local of the right type.
-    check(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const wanted) }.into())
+/// Says whether anything holds the number `pid` in the caller's namespace: a task, a group or a session, or a task that has left
+/// every list and has yet to give its number back. `file` is any file; it loses its owner (`F_SETOWN` in fcntl(2)).
+pub fn is_number_taken(file: &impl std::os::fd::AsRawFd, pid: i32) -> bool {
+    let fd = file.as_raw_fd();
+    // SAFETY: takes integers.
+    let taken = unsafe { libc::fcntl(fd, libc::F_SETOWN, pid) } == 0;
+    // SAFETY: as above.
+    unsafe { libc::fcntl(fd, libc::F_SETOWN, 0) };
+    taken
 }
 
 /// Forbids core dumps to the process and its children, see `RLIMIT_CORE` in setrlimit(2).

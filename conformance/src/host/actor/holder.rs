@@ -4,11 +4,9 @@
 //! (PDEATHSIG), which ends with its own parent. So whoever dies, nothing is left.
 
 use super::{Actor, SETUP, Setup};
-use crate::host::watch;
 use pidns_sys::raw_clone::{self, CloneRequest, Cloned};
 use pidns_sys::raw_errno::RawErrno;
-use pidns_sys::raw_signal::{self, Disposition};
-use pidns_sys::{raw_channel, raw_ids, raw_ns, raw_wait};
+use pidns_sys::{raw_channel, raw_ids, raw_ns, raw_signal, raw_wait};
 use std::fs;
 
 const NEWNS: u64 = 0x2_0000;
@@ -16,7 +14,6 @@ const NEWPID: u64 = 0x2000_0000;
 const NEWUSER: i32 = 0x1000_0000;
 const EPERM: i32 = 1;
 const SIGKILL: i32 = 9;
-const SIGPIPE: i32 = 13;
 const SIGCHLD: i32 = 17;
 const SET_MASK: i32 = 2;
 
@@ -42,7 +39,6 @@ fn stand_apart() {
     let _ = raw_ids::setsid();
     let _ = raw_signal::set_mask(SET_MASK, u64::MAX);
     raw_ids::forbid_core_dumps();
-    watch::go_first();
 }
 
 fn next(control: i32) -> String {
@@ -64,7 +60,7 @@ fn begin(control: i32, more: u64) -> Option<i32> {
             Some(top)
         }
         Err(errno) => {
-            say(control, &format!("failed {errno}"));
+            say(control, &format!("failed {}", errno.0));
             None
         }
     }
@@ -97,7 +93,7 @@ fn start_top(more: u64) -> ! {
         // Where mounting is refused the /proc that is there has to do.
         let _ = raw_ns::make_mounts_private().and_then(|_| raw_ns::mount_proc());
     }
-    let _ = raw_signal::set_handler(SIGPIPE, Disposition::Default, 0);
+    super::forget_runtime_handlers();
     let _ = raw_signal::set_mask(SET_MASK, 0);
     let top = Actor { slot: 0, child_tid: 0 };
     top.say_hello("hello");

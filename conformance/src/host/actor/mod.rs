@@ -11,7 +11,8 @@ mod make;
 mod signals;
 
 use crate::script::call::Request;
-use pidns_sys::{raw_channel, raw_clone, raw_ids, raw_signal};
+use pidns_sys::raw_signal::{self, Disposition};
+use pidns_sys::{raw_channel, raw_clone, raw_ids};
 use std::ffi::CString;
 use std::sync::OnceLock;
 
@@ -52,9 +53,19 @@ struct Actor {
 /// Enters as the new program of the actor in a slot: `actor SLOT CHANNELS`, see [`make::program`].
 pub fn continue_after_exec(program: &str, slot: usize, channels: Vec<i32>) -> ! {
     SETUP.get_or_init(|| Setup { program: program.to_owned(), channels });
+    forget_runtime_handlers();
     let actor = Actor { slot, child_tid: 0 };
     actor.say_hello("exec");
     actor.serve()
+}
+
+/// Undoes what the Rust runtime does to signals at its start: it ignores SIGPIPE and handles SIGSEGV and SIGBUS. That a script
+/// ignored one of the three does not outlive exec, therefore.
+fn forget_runtime_handlers() {
+    const RUNTIME: [i32; 3] = [7, 11, 13];
+    for signal in RUNTIME {
+        let _ = raw_signal::set_handler(signal, Disposition::Default, 0);
+    }
 }
 
 impl Actor {
