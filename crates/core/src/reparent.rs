@@ -4,6 +4,7 @@
 //! child reaper of the namespace in which the dying parent lives. Neighbour: `exit.rs` calls it; `zap.rs` has made sure
 //! that an init has no children left by then.
 
+use crate::bug::Bug;
 use crate::id::{GroupIx, TaskIx};
 use crate::send::{Scope, Source};
 use crate::set::{Sink, TaskSet};
@@ -18,8 +19,7 @@ impl<G, T> TaskSet<G, T> {
         if self.spaces[ns].reaper != Some(task) {
             return true;
         }
-        #[cfg(any(test, feature = "check"))]
-        if self.planted == Some(crate::check::Bug::ZapWhenTheLeaderExits) {
+        if self.has_bug(Bug::ZapWhenTheLeaderExits) {
             return self.groups[self.group_of(task)].leader != task;
         }
         match self.live_thread(self.group_of(task)) {
