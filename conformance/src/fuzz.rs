@@ -129,7 +129,9 @@ fn play_seed(host: &mut HostWorld, seed: u64, summary: &mut Summary) -> Result<(
         summary.undetermined.push(undetermined_report(&case, &transcripts));
         return Ok(());
     }
-    let small = shrink::shrink(&case, |case| matches!(agree(host, case), Ok(false)));
+    let small = shrink::shrink(&case, |case| {
+        generate::is_determined(case) && matches!(agree(host, case), Ok(false))
+    });
     summary.disagreements.push(report(host, &small)?);
     Ok(())
 }

@@ -33,14 +33,16 @@ impl SimWorld {
     #[must_use]
     pub fn is_left_to_chance(&self) -> bool {
         let lives = |group: &GroupId| self.set.leader(*group).is_ok();
-        let fathers =
-            self.chance.orphans.iter().filter(|children| children.iter().any(lives)).count();
-        fathers > 1
-            || self
-                .chance
-                .ends
-                .iter()
-                .any(|(parent, ends)| *ends > 1 && self.hears_of_children(*parent))
+        let leaves_orphans = |children: &&Vec<GroupId>| children.iter().any(lives);
+        let fathers = self.chance.orphans.iter().filter(leaves_orphans).count();
+        self.chance.seen
+            || fathers > 1
+            || self.chance.ends.iter().any(|(parent, ends)| *ends > 1 && self.shows_in(*parent))
+    }
+
+    /// Says whether a process would notice which of its children ended first.
+    fn shows_in(&self, parent: GroupId) -> bool {
+        self.chance.waited.contains(&parent) || self.hears_of_children(parent)
     }
 
     /// Takes note that a task is about to end.
