@@ -24,7 +24,7 @@ fn python(script: &str) -> Option<String> {
         .engine(Engine::Ptrace)
         .timeout(Duration::from_secs(60))
         .output()
-        .unwrap();
+        .expect("Python runs inside");
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
