@@ -24,7 +24,7 @@ fn python(script: &str) -> Option<String> {
         .engine(Engine::Ptrace)
         .timeout(Duration::from_secs(60))
         .output()
-        .unwrap();
+        .expect("Python runs inside");
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -152,6 +152,36 @@ fn numbers_in_signals_are_the_namespaces() {
                   print(os.waitid(os.P_ALL, 0, os.WEXITED).si_pid == pid)";
     let Some(shown) = python(script) else { return };
     assert_eq!(shown, "True\nTrue 3\nTrue\n");
+}
+
+#[test]
+fn numbers_read_from_a_signalfd_are_the_namespaces() {
+    let script = "import struct\n\
+                  signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGUSR1])\n\
+                  mask = ctypes.c_ulong((1 << 16) | (1 << 9))\n\
+                  fd = libc.syscall(ctypes.c_long(289), ctypes.c_long(-1), ctypes.byref(mask), ctypes.c_long(8), ctypes.c_long(0))\n\
+                  pid = os.fork()\n\
+                  if pid == 0:\n\
+                  \x20 os.kill(os.getppid(), signal.SIGUSR1); os._exit(3)\n\
+                  os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)\n\
+                  for _ in range(2):\n\
+                  \x20 n, e, c, p = struct.unpack('iiii', os.read(fd, 128)[:16]); print(n, e, c, p == pid)";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "10 0 0 True\n17 0 1 True\n");
+}
+
+#[test]
+fn numbers_that_come_with_messages_are_the_namespaces() {
+    let script = "import socket, struct\n\
+                  a, b = socket.socketpair()\n\
+                  b.setsockopt(socket.SOL_SOCKET, 16, 1)\n\
+                  pid = os.fork()\n\
+                  if pid == 0:\n\
+                  \x20 a.send(b'x'); os._exit(0)\n\
+                  data, control, flags, _ = b.recvmsg(1, 64)\n\
+                  print(struct.unpack('3i', control[0][2])[0] == pid); os.wait()";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "True\n");
 }
 
 #[test]
