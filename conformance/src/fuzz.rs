@@ -7,8 +7,10 @@ use crate::script::case::Case;
 use crate::shrink;
 use crate::sim::SimWorld;
 use crate::world::WorldError;
-use std::fmt::Write as _;
+use std::fmt;
+use std::panic;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
@@ -19,53 +21,103 @@ pub struct Summary {
     pub steps: u64,
     /// A report for each script that parts the worlds, cut down.
     pub disagreements: Vec<String>,
-    /// Why a world could not play a script.
-    pub broken: Vec<String>,
     /// A report for each script that the host does not play the same way twice.
     pub undetermined: Vec<String>,
+    /// Why a world could not play a script.
+    pub broken: Vec<String>,
+    /// How long it took.
+    pub time: Duration,
 }
 
-/// Plays the scripts of `count` seeds from `seed` on, in as many threads as are useful.
+impl Summary {
+    /// Reports whether the worlds agreed on every script that says something.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.disagreements.is_empty() && self.broken.is_empty()
+    }
+
+    fn add(&mut self, part: Self) {
+        self.played += part.played;
+        self.steps += part.steps;
+        self.disagreements.extend(part.disagreements);
+        self.undetermined.extend(part.undetermined);
+        self.broken.extend(part.broken);
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            ("not determined", &self.undetermined),
+            ("disagreement", &self.disagreements),
+            ("broken", &self.broken),
+        ];
+        for (kind, reports) in kinds {
+            reports.iter().try_for_each(|report| write!(f, "{kind}: {report}"))?;
+        }
+        writeln!(
+            f,
+            "{} scripts, {} calls, {} disagreements, {} not determined, {} broken, {:.1} s",
+            self.played,
+            self.steps,
+            self.disagreements.len(),
+            self.undetermined.len(),
+            self.broken.len(),
+            self.time.as_secs_f64()
+        )
+    }
+}
+
+/// Plays the scripts of `count` seeds from `seed` on, with `threads` directors; `program` as in [`HostWorld::with_program`].
 ///
 /// # Errors
 /// What keeps a world from playing at all.
-pub fn run(seed: u64, count: u64, threads: usize) -> Result<Summary, WorldError> {
+pub fn run(
+    seed: u64,
+    count: u64,
+    threads: usize,
+    program: Option<&str>,
+) -> Result<Summary, WorldError> {
+    let started = Instant::now();
     let next = AtomicU64::new(seed);
-    let end = seed + count;
-    let work = || -> Result<Summary, WorldError> {
-        let mut summary = Summary::default();
-        let mut host = HostWorld::new("host", Vec::new());
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= end {
-                return Ok(summary);
-            }
-            match play_seed(&mut host, seed, &mut summary) {
-                Err(WorldError::Broken(why)) => {
-                    summary.broken.push(format!("seed {seed}: {why}\n"))
-                }
-                other => other?,
-            }
-        }
-    };
+    let work = || direct(&next, seed + count, program);
     let mut total = Summary::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
         for worker in workers {
-            let part: Summary =
-                worker.join().map_err(|_| WorldError::Broken("a thread panicked".to_owned()))??;
-            total.played += part.played;
-            total.steps += part.steps;
-            total.disagreements.extend(part.disagreements);
-            total.broken.extend(part.broken);
-            total.undetermined.extend(part.undetermined);
+            let part = worker
+                .join()
+                .map_err(|_| WorldError::Broken("a director panicked".to_owned()))??;
+            total.add(part);
         }
+        total.time = started.elapsed();
         Ok(total)
     })
 }
 
+fn direct(next: &AtomicU64, end: u64, program: Option<&str>) -> Result<Summary, WorldError> {
+    let mut summary = Summary::default();
+    let host = HostWorld::new("host", Vec::new());
+    let mut host = match program {
+        Some(program) => host.with_program(program),
+        None => host,
+    };
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return Ok(summary);
+        }
+        match play_seed(&mut host, seed, &mut summary) {
+            Err(WorldError::Broken(why)) => summary.broken.push(format!("seed {seed}: {why}\n")),
+            other => other?,
+        }
+    }
+}
+
 fn play_seed(host: &mut HostWorld, seed: u64, summary: &mut Summary) -> Result<(), WorldError> {
-    let case = generate::script(seed)?;
+    let written = panic::catch_unwind(|| generate::script(seed));
+    let case =
+        written.unwrap_or_else(|_| Err(WorldError::Broken("the model panicked".to_owned())))?;
     summary.played += 1;
     summary.steps += case.steps.len() as u64;
     if agree(host, &case)? {
@@ -73,7 +125,7 @@ fn play_seed(host: &mut HostWorld, seed: u64, summary: &mut Summary) -> Result<(
     }
     // The host may have shown chance: what differs between two plays of its own says nothing about the model.
     let transcripts = (0..5).map(|_| play::play(host, &case)).collect::<Result<Vec<_>, _>>()?;
-    if transcripts.windows(2).any(|pair| pair[0] != pair[1]) {
+    if transcripts.windows(2).any(|pair| pair[0] != pair[1]) || agree(host, &case)? {
         summary.undetermined.push(undetermined_report(&case, &transcripts));
         return Ok(());
     }
@@ -101,20 +153,14 @@ fn undetermined_report(case: &Case, transcripts: &[Transcript]) -> String {
 }
 
 fn side_by_side(case: &Case, left: &Transcript, names: (&str, &str), right: &Transcript) -> String {
-    let mut text = format!("{}\n", case.name);
-    for (index, step) in case.steps.iter().enumerate() {
-        let (one, other) = (left[index].join(" | "), right[index].join(" | "));
+    let lines = case.steps.iter().zip(left.iter().zip(right)).map(|(step, (one, other))| {
+        let (one, other) = (one.join(" | "), other.join(" | "));
+        let step = step.to_string();
         if one == other {
-            let _ = writeln!(text, "    {:<36} -> {one}", step.to_string());
+            format!("    {step:<36} -> {one}\n")
         } else {
-            let _ = writeln!(
-                text,
-                "    {:<36} -> {}: {one}   {}: {other}",
-                step.to_string(),
-                names.0,
-                names.1
-            );
+            format!("    {step:<36} -> {}: {one}   {}: {other}\n", names.0, names.1)
         }
-    }
-    text
+    });
+    format!("{}\n{}", case.name, lines.collect::<String>())
 }

@@ -3,6 +3,7 @@
 //! A script ends with a census: everybody who can be asked tells about parent, group, session, signals and children.
 //!
 //! What is left out, because the host would show chance and not a rule, or would not come back from it:
+//! * calls whose result shows the order in which processes die: `SimWorld::is_left_to_chance`;
 //! * two threads of a process that wait at the same time: who is first is nobody's promise;
 //! * a wait that sleeps for a group: children that leave the group wake nobody, so that it may sleep on for no reason;
 //! * an init moved into the group of another process: if that is a member it can never end (ZAP-22);
@@ -114,8 +115,22 @@ impl Author {
         let recipe = self.dice.weighted(MENU);
         if let Some(call) = recipe(self, slot) {
             self.play(slot, &call)?;
+            if self.world.is_left_to_chance() {
+                self.take_back()?;
+            }
         }
         Ok(true)
+    }
+
+    /// Forgets the last step, and comes to where the script was before it.
+    fn take_back(&mut self) -> Result<(), WorldError> {
+        self.steps.pop();
+        self.stage = Stage::new();
+        self.world.begin(&[])?;
+        for step in &self.steps {
+            play::play_step(&mut self.world, &mut self.stage, step)?;
+        }
+        Ok(())
     }
 
     fn play(&mut self, slot: usize, call: &str) -> Result<(), WorldError> {

@@ -3,7 +3,7 @@
 //! A *case* ([`script`]) tells named actors which calls to make. A [`world::World`] plays it: [`host`] with real processes,
 //! [`sim`] with the model alone. [`play`] writes the transcript, which is compared with what the case states and with the
 //! transcripts of other worlds. [`table`] sums up by row of the behaviour table; [`generate`] and [`shrink`] make scripts of
-//! their own and cut those that part the worlds down to what matters.
+//! their own and cut those that part the worlds down to what matters, [`fuzz`] plays them. [`rules`] says where a rule is.
 #![forbid(unsafe_code)]
 
 pub mod answer;
@@ -14,6 +14,7 @@ pub mod fuzz;
 pub mod generate;
 pub mod host;
 pub mod play;
+pub mod rules;
 pub mod script;
 pub mod shrink;
 pub mod sim;

@@ -1,9 +1,10 @@
 //! Real processes on the kernel of the host, or under an engine that is given as a prefix.
 //!
 //! The director (this file) sends requests to actors ([`actor`]) over channels that they inherit, and learns from /proc when
-//! all are at rest ([`watch`]). [`stagehand`] keeps the process that makes the first actor of each case.
+//! all are at rest ([`rest`], [`watch`]). [`stagehand`] keeps the process that makes the first actor of each case.
 
 pub mod actor;
+mod rest;
 mod stagehand;
 mod watch;
 
@@ -12,10 +13,12 @@ use crate::script::case::Need;
 use crate::script::verb::{Reach, Verb};
 use crate::world::{Answer, Event, Outcome, World, WorldError};
 use pidns_sys::raw_channel::{self, Near};
+use rest::Player;
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use watch::{Expected, Leavers, Look, Watched};
+use watch::{Leavers, Watched};
 
 /// How long a world may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,43 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct HostWorld {
     name: String,
     prefix: Vec<OsString>,
+    program: Option<PathBuf>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
     leavers: Leavers,
-}
-
-/// What the director knows of an actor.
-#[derive(Debug, Default)]
-struct Player {
-    watched: Option<Watched>,
-    /// It has a request that it has not answered.
-    calling: bool,
-    /// The actor that its request makes, until that has said hello or the request failed.
-    makes: Option<usize>,
-    /// Its request is a vfork.
-    lends: bool,
-    /// It was seen stopped, or dying, so that its request has to wait.
-    held: bool,
-}
-
-impl Player {
-    /// What it may be doing.
-    fn expected(&self) -> Expected {
-        match (self.calling, self.lends) {
-            (false, _) => Expected::Waiting,
-            (true, false) => Expected::Calling,
-            (true, true) => Expected::Lending,
-        }
-    }
-
-    /// Goes on watching the thread under the number of its process; says whether it is there.
-    fn follow_exec(&mut self) -> bool {
-        let process = self.watched.as_ref().map_or(0, |watched| watched.process);
-        let there = Watched::thread(process, process).ok();
-        let found = there.is_some();
-        self.watched = there.or(self.watched.take());
-        found
-    }
 }
 
 /// A call in progress.
@@ -79,10 +49,17 @@ impl HostWorld {
         Self {
             name: name.to_owned(),
             prefix,
+            program: None,
             stagehand: None,
             actors: Vec::new(),
             leavers: Leavers::default(),
         }
+    }
+
+    /// Takes the actors from `program`, a copy of this one, instead of the program that runs.
+    #[must_use]
+    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
@@ -153,60 +130,6 @@ impl HostWorld {
         }
     }
 
-    /// Reports whether nothing moves any more. Drops the dead.
-    fn is_at_rest(&mut self, scene: &mut Scene) -> bool {
-        match self.look_at_all(scene) {
-            None => false,
-            Some(_) if self.is_newcomer_due() => false,
-            Some(_) if self.leavers.any_left() => false,
-            Some(first) => self.look_at_all(scene) == Some(first),
-        }
-    }
-
-    /// A call that makes an actor is not over before that has said hello; unless its caller is held up before it.
-    fn is_newcomer_due(&self) -> bool {
-        let due = |player: &Player| player.makes.is_some() && !(player.calling && player.held);
-        self.actors.iter().any(|player| player.watched.is_some() && due(player))
-    }
-
-    /// Looks at every task once. `None`: one of them moves.
-    fn look_at_all(&mut self, scene: &mut Scene) -> Option<Vec<Look>> {
-        let mut looks = Vec::with_capacity(self.actors.len());
-        for slot in 0..self.actors.len() {
-            let player = &mut self.actors[slot];
-            let Some(watched) = &player.watched else {
-                continue;
-            };
-            let expected = player.expected();
-            match watched.look(expected) {
-                Look::Moving => return None,
-                look @ (Look::AtRest(_) | Look::Held(_)) => {
-                    player.held = matches!(look, Look::Held(_));
-                    looks.push(look);
-                }
-                // A thread that executes a program leaves its number for that of its process.
-                Look::Vanished if player.makes == Some(slot) && player.follow_exec() => {
-                    return None;
-                }
-                look @ (Look::Zombie | Look::Vanished) => {
-                    if let (Look::Vanished, Some(watched)) = (look, player.watched.take()) {
-                        self.leavers.add(watched.number);
-                    }
-                    *player = Player::default();
-                    scene.events.push(Event::Gone { slot });
-                    looks.push(look);
-                }
-            }
-        }
-        for supervisor in &self.stagehand.as_ref()?.supervisors {
-            match supervisor.look(Expected::Waiting) {
-                Look::Moving => return None,
-                look => looks.push(look),
-            }
-        }
-        Some(looks)
-    }
-
     /// Waits until the call is over and the world at rest.
     fn settle(&mut self, scene: &mut Scene) -> Result<(), WorldError> {
         let deadline = Instant::now() + PATIENCE;
@@ -234,19 +157,6 @@ impl HostWorld {
                 self.wait_for_a_word()?;
             }
         }
-    }
-
-    /// Says what every task is doing, for a person.
-    fn describe(&self) -> String {
-        let watched = self
-            .actors
-            .iter()
-            .enumerate()
-            .filter_map(|(slot, player)| Some((slot, player.watched.as_ref()?)));
-        watched
-            .map(|(slot, watched)| format!("{slot}: {}", watched.describe()))
-            .collect::<Vec<_>>()
-            .join(", ")
     }
 
     fn wait_for_a_word(&self) -> Result<(), WorldError> {
@@ -288,9 +198,16 @@ impl World for HostWorld {
 
     fn begin(&mut self, needs: &[Need]) -> Result<(), WorldError> {
         check_needs(needs)?;
+        if needs.contains(&Need::LevelOne) && !self.prefix.is_empty() {
+            return Err(WorldError::Skip("the level is not known under a prefix".to_owned()));
+        }
         if self.stagehand.is_none() {
             watch::share_one_cpu();
-            self.stagehand = Some(Stagehand::start(&self.prefix)?);
+            let program = match &self.program {
+                Some(program) => program.clone(),
+                None => std::env::current_exe()?,
+            };
+            self.stagehand = Some(Stagehand::start(&program, &self.prefix)?);
         }
         self.actors.clear();
         self.grow(0)?;
@@ -350,4 +267,16 @@ fn check_needs(needs: &[Need]) -> Result<(), WorldError> {
         return Err(WorldError::Skip("needs to start in the initial namespace".to_owned()));
     }
     Ok(())
+}
+
+/// Executes the command `words` without the capability to reboot the machine. Returns only when that failed, with the reason.
+#[must_use]
+pub fn run_without_reboot(words: &[&str]) -> String {
+    use std::os::unix::process::CommandExt;
+    const CAP_SYS_BOOT: i32 = 22;
+    let Some((program, arguments)) = words.split_first() else { return "no command".to_owned() };
+    // Without the privilege to drop it there is none to reboot either.
+    let _ = pidns_sys::raw_ids::drop_from_bounding_set(CAP_SYS_BOOT);
+    let error = std::process::Command::new(program).args(arguments).exec();
+    format!("{program}: {error}")
 }

@@ -1,9 +1,11 @@
 //! The director's end of the process that holds the stage: starts it, under a prefix if there is one, and talks to it.
 
 use super::watch::Watched;
+use crate::answer;
 use crate::world::WorldError;
 use pidns_sys::raw_channel::{self, Far, Near};
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,17 +28,16 @@ pub(super) struct Stagehand {
 
 impl Stagehand {
     /// Starts a holder: `PREFIX.. pidns-conformance holder CONTROL CHANNELS`.
-    pub(super) fn start(prefix: &[OsString]) -> Result<Self, WorldError> {
+    pub(super) fn start(program: &Path, prefix: &[OsString]) -> Result<Self, WorldError> {
         let control = raw_channel::pair()?;
         let slots = (0..SLOTS).map(|_| raw_channel::pair()).collect::<Result<Vec<_>, _>>()?;
         let channels: Vec<String> = slots.iter().map(|(_, far)| far.number().to_string()).collect();
-        let program = std::env::current_exe()?;
         let mut command = match prefix.split_first() {
-            None => Command::new(&program),
+            None => Command::new(program),
             // A prefix may turn the calls of its guests into its own: it must not be able to reboot the machine.
             Some(_) => {
-                let mut command = Command::new(&program);
-                command.arg("without-reboot").args(prefix).arg(&program);
+                let mut command = Command::new(program);
+                command.arg("without-reboot").args(prefix).arg(program);
                 command
             }
         };
@@ -50,18 +51,35 @@ impl Stagehand {
         Ok(this)
     }
 
-    /// Sets the stage for a case.
+    /// Sets the stage for a case. A machine that is short of processes gets some time.
     pub(super) fn begin(&mut self, with_proc: bool) -> Result<(), WorldError> {
+        const EAGAIN: i32 = 11;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.begin_once(with_proc)? {
+                None => return Ok(()),
+                Some(EAGAIN) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(100))
+                }
+                Some(errno) => {
+                    let why = answer::error(errno);
+                    return Err(WorldError::Skip(format!(
+                        "no PID namespace can be made here: {why}"
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Returns the error number if it failed.
+    fn begin_once(&mut self, with_proc: bool) -> Result<Option<i32>, WorldError> {
         self.control.0.send(if with_proc { "begin proc" } else { "begin" })?;
         let mut failure = None;
         self.hear(|text| {
-            failure = text.strip_prefix("failed ").map(str::to_owned);
+            failure = text.strip_prefix("failed ").and_then(|errno| errno.parse().ok());
             text == "begun" || failure.is_some()
         })?;
-        match failure {
-            Some(why) => Err(WorldError::Skip(format!("no PID namespace can be made here: {why}"))),
-            None => Ok(()),
-        }
+        Ok(failure)
     }
 
     /// Clears the stage.

@@ -25,6 +25,7 @@ impl SimWorld {
             match self.set.next_signal(task, &mut self.effects) {
                 Ok(NextSignal::Handler(info)) => frames.push(self.enter_handler(task, info)),
                 Ok(NextSignal::Die { status, .. }) => {
+                    self.note_end(task);
                     let outcome = self.set.exit_group(task, status, &mut self.effects);
                     self.left(task, outcome);
                     return;
@@ -46,6 +47,7 @@ impl SimWorld {
     fn note_stop(&mut self, task: TaskId) {
         if let Ok(group) = self.set.group(task) {
             self.cast.stopped.insert(group);
+            self.note_stop_by_other(task, group);
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod calls;
 mod cast;
+mod chance;
 mod deliver;
 mod effects;
 mod files;
@@ -16,6 +17,7 @@ use crate::script::call::Request;
 use crate::script::case::Need;
 use crate::world::{Answer, Event, Outcome, World, WorldError};
 use cast::{Actor, Cast, Doing};
+use chance::Chance;
 use pidns_core::{CloneArgs, Config, Effect, ExitStatus, PidId, Root, SigSet, TaskId, TaskSet};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,6 +34,10 @@ pub struct SimWorld {
     events: Vec<Event>,
     /// How processes ended that a pidfd names.
     ends: BTreeMap<PidId, ExitStatus>,
+    /// Who makes the present call.
+    caller: usize,
+    /// What happened in the last call that may come in another order elsewhere.
+    chance: Chance,
     /// Why the model cannot go on.
     broken: Option<String>,
 }
@@ -65,6 +71,8 @@ impl SimWorld {
             cast: Cast::default(),
             events: Vec::new(),
             ends: BTreeMap::new(),
+            caller: 0,
+            chance: Chance::default(),
             broken: None,
         }
     }
@@ -150,6 +158,8 @@ impl World for SimWorld {
 
     fn perform(&mut self, slot: usize, request: &Request) -> Result<Outcome, WorldError> {
         self.events.clear();
+        self.chance = Chance::default();
+        self.caller = slot;
         self.start(slot, request);
         self.drain();
         self.check();

@@ -110,6 +110,7 @@ impl<G, T> TaskSet<G, T> {
         if !entry.has(GroupFlags::ENDING) {
             entry.flags |= GroupFlags::ENDING;
             entry.status = status;
+            self.unstop_for_death(group);
         }
     }
 
@@ -117,7 +118,6 @@ impl<G, T> TaskSet<G, T> {
     /// `complete_signal`). Stopped ones too. // ZAP-03
     pub(crate) fn condemn(&mut self, group: GroupIx, status: ExitStatus, sink: Sink<'_, G, T>) {
         self.decide_status(group, status);
-        self.unstop_for_death(group);
         let mut at = self.groups[group].threads;
         while let Some(thread) = at {
             self.kill_thread(thread, sink);

@@ -241,18 +241,16 @@ fn the_version_is_the_packages() {
 #[test]
 fn texts_that_nobody_takes_do_no_harm() {
     for redirection in [">&-", ">/dev/full", "2>&- >&- <&-"] {
-        let script = format!("exec {} -h {redirection}", entry::ours().path());
-        assert_eq!(
-            Command::new("sh").args(["-c", &script]).status().unwrap().code(),
-            Some(0),
-            "{redirection}"
-        );
-        let script = format!("exec {} -s no-such-command 2>&- {redirection}", entry::ours().path());
-        assert_eq!(
-            Command::new("sh").args(["-c", &script]).status().unwrap().code(),
-            Some(127),
-            "{redirection}"
-        );
+        let run = |arguments: &str| {
+            let script = format!("exec {} {arguments} 2>&- {redirection}", entry::ours().path());
+            Command::new("sh")
+                .args(["-c", &script])
+                .env("PATH", support::path())
+                .status()
+                .unwrap()
+                .code()
+        };
+        assert_eq!((run("-h"), run("-s no-such-command")), (Some(0), Some(127)), "{redirection}");
     }
 }
 

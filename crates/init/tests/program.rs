@@ -1,6 +1,8 @@
 //! `pidns-init` as cargo installs it: it becomes the image, in its own process, and changes nothing else.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
+mod support;
+
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -8,6 +10,7 @@ use std::process::{Command, Stdio};
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pidns-init"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("PATH", support::path());
     command
 }
 

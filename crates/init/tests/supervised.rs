@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-use pidns_init::protocol::{EventKind, RequestKind};
-use support::{Directory, children, eventually, job};
+use pidns_init::protocol::{Config, EventKind, RequestKind};
+use support::{Directory, children, eventually, find, job};
 
 /// Runs a script to its end and returns what it wrote.
 fn output_of(mut setup: job::Setup) -> Option<String> {
@@ -111,6 +111,25 @@ fn the_descriptors_of_the_socket_do_not_reach_the_command_without_close_range_ei
     let Some(text) = output_of(setup) else { return };
     // 9 is one that only close_range would reach; 3 is the directory.
     assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3", "9"]);
+}
+
+#[test]
+fn all_descriptors_reach_the_command_if_the_supervisor_says_so() {
+    let setup = job::shell("ls /proc/self/fd").with(|config| config.flags |= Config::INHERIT);
+    let Some(text) = output_of(setup) else { return };
+    // 9 is one that the supervisor has left open; 3 is the directory.
+    assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3", "9"]);
+}
+
+#[test]
+fn a_descriptor_that_stood_in_the_way_is_put_back() {
+    let setup = job::shell("ls /proc/self/fd").with(|config| {
+        config.flags |= Config::INHERIT;
+        config.moved = [-1, 9];
+    });
+    let Some(text) = output_of(setup) else { return };
+    // 9 has become 4; 3 is the directory.
+    assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3", "4"]);
 }
 
 #[test]
@@ -389,5 +408,24 @@ fn a_supervisor_that_is_slow_and_then_gone_is_noticed() {
         job.request(RequestKind::Signal, libc::SIGCONT);
     }
     job.kill_supervisor();
+    job.wait();
+}
+
+/// Two processes that make orphans as fast as they can.
+const STORM: &str = "use POSIX; $SIG{CHLD} = 'IGNORE'; $| = 1; print qq(ready\\n); fork; \
+                     while (1) { my $child = fork; next if $child || !defined $child; fork; POSIX::_exit(0) }";
+
+#[test]
+fn in_a_storm_of_forks_requests_are_heard_and_the_end_is_told() {
+    if find("perl").is_none() {
+        return;
+    }
+    let mut setup = job::command(&["perl", "-e", STORM]);
+    let mut output = setup.pipe(1);
+    let Some(mut job) = setup.start() else { return };
+    job.expect(EventKind::Started);
+    output.read_exact(&mut [0; 6]).unwrap();
+    job.request(RequestKind::Signal, libc::SIGUSR1);
+    assert_eq!(job.expect(EventKind::Signaled).value, libc::SIGUSR1);
     job.wait();
 }

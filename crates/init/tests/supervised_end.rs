@@ -309,3 +309,39 @@ fn a_killed_command_on_hold_still_waits_for_go() {
     job.request(RequestKind::Go, 0);
     assert_eq!(job.wait().code(), Some(137));
 }
+
+#[test]
+fn a_time_limit_holds_although_nobody_reads_what_happens() {
+    let mut setup = job::shell("setsid sleep 1000 & exec sleep 1000").timeout(SOON);
+    setup.small_buffer = true;
+    let output = setup.pipe(1);
+    let Some(mut job) = setup.start() else { return };
+    // More news than the socket holds, and more requests.
+    for _ in 0..1000 {
+        job.request(RequestKind::Signal, libc::SIGSTOP);
+        job.request(RequestKind::Signal, libc::SIGCONT);
+    }
+    // All are killed although the end cannot be told yet.
+    assert_eq!(rest_of(output), "");
+    job.expect(EventKind::Started);
+    job.expect_end(EventKind::TimedOut);
+    assert_eq!(job.expect_end(EventKind::Signaled).value, libc::SIGKILL);
+    assert_eq!(job.wait().code(), Some(137));
+}
+
+#[test]
+fn what_is_left_does_not_live_on_until_the_supervisor_has_read_of_the_end() {
+    let mut setup = job::shell("kill -STOP $$; setsid sleep 1000 & exit 3");
+    setup.small_buffer = true;
+    let output = setup.pipe(1);
+    let Some(mut job) = setup.start() else { return };
+    job.expect(EventKind::Started);
+    job.expect(EventKind::Stopped);
+    for _ in 0..100 {
+        job.request(RequestKind::Signal, libc::SIGSTOP);
+        job.request(RequestKind::Signal, libc::SIGCONT);
+    }
+    assert_eq!(rest_of(output), "");
+    assert_eq!(job.expect_end(EventKind::Exited).value, 3);
+    job.wait();
+}

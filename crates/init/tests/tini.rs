@@ -322,6 +322,7 @@ fn as_number_1(init: &Init, arguments: &[&str]) -> Option<std::process::Command>
     let user = if unprivileged() { &["-r"][..] } else { &[] };
     command.args(user).args(["--pid", "--fork", "--kill-child", init.path()]).args(arguments);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command.env("PATH", support::path());
     Some(command)
 }
 

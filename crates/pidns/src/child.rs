@@ -5,8 +5,8 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use pidns_sys::poll;
 use pidns_sys::signal::Signal;
+use pidns_sys::{Errno, poll};
 
 use crate::engine::{Chosen, Engine, Event, Job};
 use crate::error::{SpawnError, Stage};
@@ -16,6 +16,9 @@ use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
 
 /// A command that runs in its PID namespace, with all that it has started. Dropping it destroys the namespace.
+///
+/// Of a command that was started in a namespace that was there before, by [`PidNamespace::spawn`], all that is said
+/// here of the namespace is true of that command alone: it is what is waited for and killed.
 #[derive(Debug)]
 pub struct Child {
     /// The other end of the command's standard input, if piped.
@@ -31,6 +34,8 @@ pub struct Child {
     report: Report,
     /// How others find the job.
     claim: Option<Claim>,
+    /// The namespace that the command is in, if it was there before.
+    visited: Option<PidNamespace>,
 }
 
 /// For how long, and how far apart, leftovers are looked at until two looks agree.
@@ -95,7 +100,15 @@ impl Child {
             since: now,
             report,
             claim: None,
+            visited: None,
         }
+    }
+
+    /// The command is in this namespace, which was there before it.
+    pub(crate) fn visiting(mut self, namespace: PidNamespace) -> Self {
+        self.report.init_pid = namespace.init_pid();
+        self.visited = Some(namespace);
+        self
     }
 
     /// Lets others find the job: by its name or, if the kernel does not know its namespace, by its number.
@@ -117,7 +130,7 @@ impl Child {
             },
         };
         let init = self.init_pid();
-        let record = Record::new(engine, init, self.job.number(), self.job.command_pid(), command);
+        let record = Record::new(engine, init, self.job.number(), command);
         claim.publish(record).map_err(|error| SpawnError::of_io(Stage::Name, &error))?;
         self.claim = Some(claim);
         Ok(())
@@ -139,15 +152,20 @@ impl Child {
     /// # Errors
     /// `EMFILE`, `ENFILE`.
     pub fn namespace(&self) -> io::Result<PidNamespace> {
+        if let Some(visited) = &self.visited {
+            return visited.try_clone();
+        }
         let pidfd = self.job.pidfd().try_clone_to_owned()?;
-        Ok(PidNamespace::new(self.report.engine, self.init_pid(), pidfd, self.report.number))
+        let number_one = self.job.number_one().map(|fd| fd.try_clone_to_owned()).transpose()?;
+        let (engine, init) = (self.report.engine, self.init_pid());
+        Ok(PidNamespace::new(engine, init, pidfd, number_one, self.report.number))
     }
 
     /// Waits until the command has ended and all other processes of the namespace are killed and reaped. Closes
     /// [`stdin`](Self::stdin) first.
     ///
     /// # Errors
-    /// Those of the kernel's waits; none in practice.
+    /// `ECHILD` with [`as_init`](crate::Command::as_init), before Linux 6.15, if somebody else has collected the command.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         loop {
@@ -295,12 +313,16 @@ impl Child {
     /// have to agree, or the last one counts.
     fn leftovers(&self) -> io::Result<Vec<Process>> {
         let namespace = self.namespace()?;
+        let look = || match self.job.members() {
+            Some(members) => namespace.members(&members),
+            None => namespace.descendants(),
+        };
         let start = Instant::now();
-        let mut before = namespace.descendants()?;
+        let mut before = look()?;
         while !before.is_empty() && start.elapsed() < SETTLE {
             // Number 1 waits for us, so this is a pause that its death cuts short.
             poll::readable([self.pidfd()], Some(SETTLE_PAUSE))?;
-            let now = namespace.descendants()?;
+            let now = look()?;
             let settled =
                 now.iter().map(Process::identity).eq(before.iter().map(Process::identity));
             before = now;
@@ -313,8 +335,9 @@ impl Child {
 
     fn reap(&mut self) -> io::Result<ExitStatus> {
         let own = self.job.reap()?;
-        let status = *self.report.status.get_or_insert(own);
         self.report.times.zap = self.since.elapsed();
+        self.report.status = self.report.status.or(own);
+        let status = self.report.status.ok_or(Errno::CHILD)?;
         self.state = State::Gone(status);
         if let Some(mut claim) = self.claim.take() {
             // Those who wait for the job by its name do without, if they have to.

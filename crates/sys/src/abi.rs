@@ -8,29 +8,29 @@ pub use libc::{
     F_SETOWN, FIOCLEX, FUTEX_CMP_REQUEUE_PI, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_TRYLOCK_PI,
     FUTEX_UNLOCK_PI, FUTEX_WAIT_REQUEUE_PI, GETPID, IPC_STAT, MFD_CLOEXEC, O_ACCMODE, O_CLOEXEC,
     O_DIRECTORY, O_PATH, O_RDONLY, P_ALL, P_PGID, P_PID, P_PIDFD, PR_GET_CHILD_SUBREAPER,
-    PR_SCHED_CORE, PR_SET_CHILD_SUBREAPER, PR_SET_PTRACER, PRIO_PGRP, PRIO_PROCESS, PRIO_USER,
-    SA_NOCLDWAIT, SA_RESETHAND, SIG_DFL, SIG_IGN, SIGCHLD, SIGEV_THREAD_ID, SIGKILL, SIGSTOP,
-    SIGSYS, SIGTRAP, SO_PASSCRED, SO_PEERCRED, SOL_SOCKET, TIOCGPGRP, TIOCGSID, TIOCSPGRP,
-    WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED,
+    PR_SCHED_CORE, PR_SET_CHILD_SUBREAPER, PR_SET_PTRACER, SA_NOCLDWAIT, SA_RESETHAND, SIG_DFL,
+    SIG_IGN, SIGCHLD, SIGEV_THREAD_ID, SIGKILL, SIGSTOP, SIGSYS, SIGTRAP, SO_PASSCRED, SO_PEERCRED,
+    SOL_SOCKET, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED,
 };
 pub use libc::{
     SYS_access, SYS_acct, SYS_capget, SYS_chdir, SYS_clone, SYS_clone3, SYS_exit_group,
-    SYS_faccessat, SYS_faccessat2, SYS_fanotify_init, SYS_fchdir, SYS_fcntl, SYS_fork, SYS_futex,
-    SYS_get_robust_list, SYS_getcwd, SYS_getdents64, SYS_getpgid, SYS_getpgrp, SYS_getpid,
-    SYS_getppid, SYS_getpriority, SYS_getsid, SYS_getsockopt, SYS_gettid, SYS_io_uring_enter,
-    SYS_io_uring_register, SYS_io_uring_setup, SYS_ioctl, SYS_ioprio_get, SYS_ioprio_set, SYS_kcmp,
-    SYS_kill, SYS_lstat, SYS_memfd_create, SYS_migrate_pages, SYS_mount, SYS_move_pages,
-    SYS_msgctl, SYS_newfstatat, SYS_open, SYS_openat, SYS_openat2, SYS_pause, SYS_perf_event_open,
-    SYS_pidfd_getfd, SYS_pidfd_open, SYS_pidfd_send_signal, SYS_prctl, SYS_prlimit64,
-    SYS_process_madvise, SYS_process_mrelease, SYS_process_vm_readv, SYS_process_vm_writev,
-    SYS_ptrace, SYS_read, SYS_readlink, SYS_readlinkat, SYS_reboot, SYS_recvmsg, SYS_rt_sigaction,
-    SYS_rt_sigqueueinfo, SYS_rt_sigtimedwait, SYS_rt_tgsigqueueinfo, SYS_sched_getaffinity,
-    SYS_sched_getattr, SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_rr_get_interval,
-    SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam, SYS_sched_setscheduler,
-    SYS_seccomp, SYS_semctl, SYS_set_tid_address, SYS_setfsuid, SYS_setns, SYS_setpgid,
-    SYS_setpriority, SYS_setresuid, SYS_setreuid, SYS_setsid, SYS_setsockopt, SYS_setuid,
-    SYS_shmctl, SYS_signalfd, SYS_signalfd4, SYS_stat, SYS_statx, SYS_tgkill, SYS_timer_create,
-    SYS_tkill, SYS_unshare, SYS_vfork, SYS_wait4, SYS_waitid,
+    SYS_faccessat, SYS_faccessat2, SYS_fanotify_init, SYS_fchdir, SYS_fcntl, SYS_fork, SYS_fstat,
+    SYS_futex, SYS_get_robust_list, SYS_getcwd, SYS_getdents64, SYS_getpgid, SYS_getpgrp,
+    SYS_getpid, SYS_getppid, SYS_getpriority, SYS_getsid, SYS_getsockopt, SYS_gettid,
+    SYS_io_uring_enter, SYS_io_uring_register, SYS_io_uring_setup, SYS_ioctl, SYS_ioprio_get,
+    SYS_ioprio_set, SYS_kcmp, SYS_kill, SYS_lstat, SYS_memfd_create, SYS_migrate_pages, SYS_mount,
+    SYS_move_pages, SYS_msgctl, SYS_newfstatat, SYS_open, SYS_openat, SYS_openat2, SYS_pause,
+    SYS_perf_event_open, SYS_pidfd_getfd, SYS_pidfd_open, SYS_pidfd_send_signal, SYS_prctl,
+    SYS_prlimit64, SYS_process_madvise, SYS_process_mrelease, SYS_process_vm_readv,
+    SYS_process_vm_writev, SYS_ptrace, SYS_pwrite64, SYS_read, SYS_readlink, SYS_readlinkat,
+    SYS_reboot, SYS_recvmsg, SYS_rt_sigaction, SYS_rt_sigqueueinfo, SYS_rt_sigtimedwait,
+    SYS_rt_tgsigqueueinfo, SYS_sched_getaffinity, SYS_sched_getattr, SYS_sched_getparam,
+    SYS_sched_getscheduler, SYS_sched_rr_get_interval, SYS_sched_setaffinity, SYS_sched_setattr,
+    SYS_sched_setparam, SYS_sched_setscheduler, SYS_seccomp, SYS_semctl, SYS_set_tid_address,
+    SYS_setfsuid, SYS_setns, SYS_setpgid, SYS_setpriority, SYS_setresuid, SYS_setreuid, SYS_setsid,
+    SYS_setsockopt, SYS_setuid, SYS_shmctl, SYS_signalfd, SYS_signalfd4, SYS_stat, SYS_statx,
+    SYS_tgkill, SYS_timer_create, SYS_tkill, SYS_unshare, SYS_vfork, SYS_wait4, SYS_waitid,
+    SYS_write,
 };
 
 #[expect(non_upper_case_globals, reason = "as the other names")]
@@ -51,6 +51,20 @@ pub const SECCOMP_SET_MODE_FILTER: u64 = 1;
 pub const F_SETOWN_EX: i32 = 15;
 /// See fcntl(2).
 pub const F_GETOWN_EX: i32 = 16;
+
+// Libcs differ in the types of these.
+/// See ioctl_tty(2).
+pub const TIOCGPGRP: u64 = 0x540f;
+/// See ioctl_tty(2).
+pub const TIOCSPGRP: u64 = 0x5410;
+/// See ioctl_tty(2).
+pub const TIOCGSID: u64 = 0x5429;
+/// See getpriority(2).
+pub const PRIO_PROCESS: u32 = 0;
+/// See getpriority(2).
+pub const PRIO_PGRP: u32 = 1;
+/// See getpriority(2).
+pub const PRIO_USER: u32 = 2;
 
 /// See ioctl(2), asm-generic/ioctls.h.
 pub const FIOSETOWN: u64 = 0x8901;

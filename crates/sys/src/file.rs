@@ -1,9 +1,9 @@
 //! Files: who may write, and locks that end with whoever holds them. See access(2), fcntl_locking(2).
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 
 use crate::{Errno, Result};
 
@@ -13,6 +13,15 @@ use crate::{Errno, Result};
 /// `EACCES`, `EROFS`, `ENOENT` where it may not.
 pub fn may_write(path: &Path) -> Result<()> {
     rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)
+}
+
+/// Opens a directory as a place, not to read it; close-on-exec. See open(2), `O_PATH`.
+///
+/// # Errors
+/// `ENOENT`, `ENOTDIR`, `EACCES`.
+pub fn open_place(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())
 }
 
 /// Which locks of others a lock keeps out.

@@ -15,7 +15,8 @@
 
 #[cfg(target_arch = "x86_64")]
 pub mod abi;
-mod clone3;
+mod clone;
+pub mod cpu;
 pub mod environ;
 pub mod fd;
 pub mod file;
@@ -32,6 +33,7 @@ pub mod raw_errno;
 pub mod raw_ids;
 pub mod raw_ns;
 pub mod raw_signal;
+pub mod raw_trace;
 pub mod raw_wait;
 pub mod seccomp;
 pub mod signal;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
-use crate::clone3::{self, CloneArgs};
+use crate::clone::{self, CloneArgs};
 use crate::signal::Blocked;
 use crate::{Errno, Result};
 
@@ -45,7 +45,7 @@ pub fn run<R, F: FnOnce() -> R>(work: F) -> Result<R> {
     };
     // SAFETY: the stack is the twin's alone; stack and job outlive it, for it is waited for below, by a thread that does
     // nothing else and so leaves its thread-local storage to the twin.
-    let made = unsafe { clone3::clone3(&mut args, main::<F, R>, (&raw mut job).cast::<c_void>()) };
+    let made = unsafe { clone::clone(&mut args, main::<F, R>, (&raw mut job).cast::<c_void>()) };
     let twin = made?;
     loop {
         // SAFETY: a system call on numbers and null pointers. On success it does not touch errno.

@@ -60,7 +60,7 @@ fn begin(control: i32, more: u64) -> Option<i32> {
             Some(top)
         }
         Err(errno) => {
-            say(control, &format!("failed {errno}"));
+            say(control, &format!("failed {}", errno.0));
             None
         }
     }

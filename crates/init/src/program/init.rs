@@ -9,6 +9,7 @@
 
 use super::job::{self, Crowd, Job, SIGCHLD_ONLY};
 use super::message;
+use super::spawn::{Descriptors, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys;
@@ -30,8 +31,9 @@ fn start(
     command: Option<Command>,
     environment: Strings,
 ) -> Result<Job<Namespace>, i32> {
-    let command = job::start(config, command, environment, SIGCHLD_ONLY)?;
-    supervise::close_strangers();
+    let place = Place::Inherited(Descriptors::of(config));
+    let command = job::start(config, command, environment, SIGCHLD_ONLY, place)?;
+    supervise::close_strangers([]);
     Job::new(config, command, Namespace).ok_or(FAILED)
 }
 

@@ -5,14 +5,18 @@
 //! [`keeper`](super::keeper) an ancestor that looks for them.
 
 use super::exec;
-use super::report::{self, Gone};
+use super::report::{self, Gone, Outbox};
 use super::request::{self, Asked};
 use super::spawn::{self, Failure, Launch, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
 use super::term::{Order, Term};
-use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
+use crate::protocol::{Config, EventKind, WATCH_FD};
+
+/// How many children are reaped before everything else gets its turn again. In a storm of forks there may always be
+/// one more.
+const BATCH: u32 = 64;
 
 /// What a [`Job`] has to have blocked.
 pub(crate) const SIGCHLD_ONLY: SignalSet = SignalSet::of(&[sys::SIGCHLD]);
@@ -34,6 +38,7 @@ pub(crate) fn start(
     command: Option<Command>,
     environment: Strings,
     mask: SignalSet,
+    place: Place,
 ) -> Result<i32, i32> {
     if supervise::supervisor_is_gone() {
         return Err(FAILED);
@@ -42,7 +47,7 @@ pub(crate) fn start(
     sys::set_mask(mask);
     let mask = SignalSet(config.sigmask);
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
-        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place: Place::Inherited })
+        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
     });
     let (kind, pid, value) = match started {
         Ok(pid) => (EventKind::Started, pid, 0),
@@ -79,8 +84,9 @@ pub(crate) struct Job<C> {
     command: i32,
     /// Tells of SIGCHLD.
     signals: i32,
-    /// Whether there may be children to reap of whom no signal tells any more.
+    /// There may be children to reap of whom no signal tells any more.
     unreaped: bool,
+    outbox: Outbox,
     stage: Stage,
     /// What to exit with, for those who look at it: the command's own status, as a shell gives it.
     code: i32,
@@ -92,7 +98,17 @@ impl<C: Crowd> Job<C> {
         supervise::close_standard_fds();
         let signals = sys::signal_fd(SIGCHLD_ONLY).ok()?;
         let stage = Stage::Running(Term::start(config, sys::now_ns()));
-        Some(Self { config: *config, crowd, command, signals, unreaped: false, stage, code: 0 })
+        let outbox = Outbox::new();
+        Some(Self {
+            config: *config,
+            crowd,
+            command,
+            signals,
+            unreaped: false,
+            outbox,
+            stage,
+            code: 0,
+        })
     }
 
     /// Does what comes until nothing is left to do but to destroy what is still there; says what to exit with.
@@ -100,7 +116,9 @@ impl<C: Crowd> Job<C> {
         loop {
             match self.turn() {
                 Err(Gone) => return FAILED,
-                Ok(()) if matches!(self.stage, Stage::Done) => return self.code,
+                Ok(()) if matches!(self.stage, Stage::Done) && self.outbox.is_empty() => {
+                    return self.code;
+                }
                 Ok(()) => {}
             }
         }
@@ -111,32 +129,41 @@ impl<C: Crowd> Job<C> {
         let mut fds = [
             PollFd::input(WATCH_FD),
             PollFd::input(self.crowd.watch()),
-            PollFd::input(CONTROL_FD),
+            PollFd::input(supervise::target(&self.config)),
+            self.outbox.control(),
             PollFd::input(self.signals),
         ];
-        let timeout = if self.unreaped {
-            Some(0)
-        } else {
-            self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()))
-        };
-        if sys::poll(&mut fds, timeout).is_err() {
+        if sys::poll(&mut fds, self.patience()).is_err() {
             return Ok(());
         }
-        let [watch, behind, control, signals] = &fds;
+        let [watch, behind, target, control, signals] = &fds;
         if watch.is_ready() || behind.is_ready() || control.is_broken() {
             return Err(Gone);
         }
-        if control.is_ready() {
+        if target.is_ready() {
+            self.end_with_target();
+        }
+        if control.is_writable() {
+            self.outbox.flush()?;
+        }
+        if control.is_readable() {
             self.obey()?;
         }
         if signals.is_ready() {
             self.take_sigchld();
-            self.unreaped = true;
         }
         if self.unreaped {
             self.reap()?;
         }
         self.check_time()
+    }
+
+    /// How long to wait for something to happen.
+    fn patience(&self) -> Option<u64> {
+        if self.unreaped {
+            return Some(0);
+        }
+        self.deadline().map(|deadline| deadline.saturating_sub(sys::now_ns()))
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -158,16 +185,23 @@ impl<C: Crowd> Job<C> {
                     let order = term.end(sys::now_ns());
                     self.carry_out(order);
                 }
-                (Asked::Go | Asked::End, Stage::Held) => {
-                    self.leave();
-                    self.reap()?;
-                }
+                (Asked::Go | Asked::End, Stage::Held) => self.leave(),
                 (Asked::Go, Stage::Running(_)) => self.config.flags &= !Config::HOLD,
                 (Asked::Signal(_), _)
                 | (Asked::Go | Asked::End, Stage::Leaving { .. } | Stage::Done) => {}
             }
         }
         Ok(())
+    }
+
+    /// The supervisor, who is still there, is to hear how the command has ended by that.
+    fn end_with_target(&mut self) {
+        self.config.flags = 0;
+        self.config.grace_ns = 0;
+        match &mut self.stage {
+            Stage::Running(_) => self.carry_out(Some(Order::Kill)),
+            stage => *stage = Stage::Done,
+        }
     }
 
     fn carry_out(&mut self, order: Option<Order>) {
@@ -186,45 +220,42 @@ impl<C: Crowd> Job<C> {
     }
 
     /// Before reaping, so that a child that ends meanwhile is told of again.
-    fn take_sigchld(&self) {
+    fn take_sigchld(&mut self) {
         let mut information = [0; 128];
         let _ = sys::read(self.signals, &mut information);
+        self.unreaped = true;
     }
 
-    /// Takes what the kernel has to tell of children: not without end, since where they end as fast as they are reaped
-    /// there is other work, too.
+    /// Takes what the kernel has to tell of children, up to a [`BATCH`].
     fn reap(&mut self) -> Result<(), Gone> {
-        const AT_A_TIME: u32 = 256;
         let mut usage = Usage::default();
-        for _ in 0..AT_A_TIME {
+        for _ in 0..BATCH {
             match sys::wait(Changes::All, &mut usage) {
-                Ok(Some((pid, change))) => {
-                    if pid == self.command && matches!(self.stage, Stage::Running(_)) {
-                        report::send(&report::change(pid, change, &usage))?;
-                        self.note(change);
-                    }
-                }
-                Err(Errno::EINTR) => {}
-                Err(Errno::ECHILD) => {
+                Ok(Some((pid, change))) => self.note(pid, change, &usage)?,
+                Ok(None) => {
                     self.unreaped = false;
-                    if matches!(self.stage, Stage::Leaving { .. }) {
-                        self.stage = Stage::Done;
-                    }
-                    return Ok(());
+                    break;
                 }
-                Ok(None) | Err(_) => {
-                    self.unreaped = false;
-                    return Ok(());
+                Err(_) => {
+                    self.note_no_children();
+                    break;
                 }
+            }
+            if matches!(self.stage, Stage::Done) {
+                break;
             }
         }
         Ok(())
     }
 
-    /// Goes on after a change of the command.
-    fn note(&mut self, change: Change) {
+    /// Goes on after a change of a child, which means something if it is the command.
+    fn note(&mut self, pid: i32, change: Change, usage: &Usage) -> Result<(), Gone> {
+        if pid != self.command || !matches!(self.stage, Stage::Running(_)) {
+            return Ok(());
+        }
+        self.outbox.post(report::change(pid, change, usage))?;
         match change {
-            Change::Stopped { .. } | Change::Continued => return,
+            Change::Stopped { .. } | Change::Continued => return Ok(()),
             Change::Exited { code } => self.code = code,
             Change::Signaled { signal, .. } => self.code = 128 + signal,
         }
@@ -233,19 +264,38 @@ impl<C: Crowd> Job<C> {
         } else {
             self.stage = Stage::Held;
         }
+        Ok(())
+    }
+
+    /// ECHILD: what the command has left behind is gone.
+    fn note_no_children(&mut self) {
+        self.unreaped = false;
+        if matches!(self.stage, Stage::Leaving { .. }) {
+            self.finish();
+        }
     }
 
     /// Gives what the command has left behind its time, if it is to have any.
     fn leave(&mut self) {
         if self.config.grace_ns == 0 {
-            self.stage = Stage::Done;
+            self.finish();
             return;
         }
         self.crowd.signal(self.config.signal as i32);
         // Those who are stopped take it only then.
         self.crowd.signal(sys::SIGCONT);
+        // Perhaps there is nobody.
+        self.unreaped = true;
         self.stage =
             Stage::Leaving { deadline: sys::now_ns().saturating_add(self.config.grace_ns) };
+    }
+
+    /// It is over now, or as soon as the supervisor has been told all: nobody else is to live until then.
+    fn finish(&mut self) {
+        self.stage = Stage::Done;
+        if !self.outbox.is_empty() {
+            self.crowd.kill();
+        }
     }
 
     fn check_time(&mut self) -> Result<(), Gone> {
@@ -259,11 +309,11 @@ impl<C: Crowd> Job<C> {
                 let out_of_time = term.is_running();
                 let order = term.expire(now);
                 if out_of_time {
-                    report::send(&report::event(EventKind::TimedOut, self.command, 0))?;
+                    self.outbox.post(report::event(EventKind::TimedOut, self.command, 0))?;
                 }
                 self.carry_out(Some(order));
             }
-            Stage::Leaving { .. } => self.stage = Stage::Done,
+            Stage::Leaving { .. } => self.finish(),
             Stage::Held | Stage::Done => {}
         }
         Ok(())

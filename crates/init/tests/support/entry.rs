@@ -52,7 +52,7 @@ impl Init {
         for variable in ["TINI_SUBREAPER", "TINI_VERBOSITY", "TINI_KILL_PROCESS_GROUP"] {
             command.env_remove(variable);
         }
-        with_defaults(command.process_group(0));
+        with_defaults(command.env("PATH", super::path()).process_group(0));
         command
     }
 

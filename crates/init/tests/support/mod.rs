@@ -5,6 +5,7 @@
     reason = "each test program uses a part of it, and a test may panic"
 )]
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -39,6 +40,16 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         eprintln!("skipped: no {name} on this machine");
     }
     found
+}
+
+/// PATH without directories that may not be searched, so that what is not there is not found and not denied.
+pub(crate) fn path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let may_search = |directory: &PathBuf| {
+        let found = directory.join("no-such-command").metadata();
+        found.is_err_and(|error| error.kind() != std::io::ErrorKind::PermissionDenied)
+    };
+    std::env::join_paths(std::env::split_paths(&path).filter(may_search)).unwrap()
 }
 
 /// Waits until `condition` holds.

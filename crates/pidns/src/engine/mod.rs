@@ -5,6 +5,7 @@
 
 mod auto;
 mod control;
+pub(crate) mod enter;
 mod image;
 mod kernel;
 #[cfg(target_arch = "x86_64")]
@@ -22,7 +23,7 @@ use std::time::Duration;
 use pidns_sys::Errno;
 use pidns_sys::signal::{Signal, SignalSet};
 
-use crate::command::{Map, Proc};
+use crate::command::{Descriptors, Map, Proc};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
@@ -87,11 +88,14 @@ pub(crate) struct Spec {
     pub(crate) map: Map,
     /// The command's signal mask.
     pub(crate) mask: SignalSet,
+    pub(crate) descriptors: Descriptors,
     pub(crate) timeout: Option<Duration>,
     pub(crate) signal: Signal,
     pub(crate) grace: Duration,
     /// After the command's end, leave the others alone until [`Job::release`].
     pub(crate) hold: bool,
+    /// A pidfd of a process that the command is not to outlive, for the subreaper engine.
+    pub(crate) beside: Option<OwnedFd>,
 }
 
 /// What an engine tells of a job.
@@ -109,18 +113,26 @@ pub(crate) enum Event {
     Gone,
 }
 
+/// Numbers inside, by the caller's number.
+pub(crate) type Members = std::collections::BTreeMap<u32, u32>;
+
 /// A command that runs, with all that it starts.
 pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     /// The host pid of number 1.
     fn init_pid(&self) -> u32;
     /// The command's number in the namespace.
     fn number(&self) -> Option<u32>;
-    /// The command's host pid, for an engine whose numbers the kernel does not know.
-    fn command_pid(&self) -> Option<u32> {
+    /// Who is inside besides number 1, by the caller's number, with the numbers inside: for an engine whose namespaces
+    /// the kernel does not know.
+    fn members(&self) -> Option<Members> {
         None
     }
     /// A pidfd of number 1: readable once every process of the namespace has gone.
     fn pidfd(&self) -> BorrowedFd<'_>;
+    /// A pidfd of number 1, where that is not whose end tells that all are gone.
+    fn number_one(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
     /// Readable when [`next_event`](Self::next_event) may have news that the pidfd does not tell.
     fn news(&self) -> BorrowedFd<'_>;
     /// The next event, if there is one now.
@@ -133,8 +145,9 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn release(&self) -> io::Result<()>;
     /// Kills number 1, and with it all others.
     fn kill(&self) -> io::Result<()>;
-    /// Waits until all are gone, collects number 1, and returns its own end.
-    fn reap(&mut self) -> io::Result<ExitStatus>;
+    /// Waits until all are gone, collects number 1, and returns its own end; `None` if somebody else has collected it
+    /// and nobody tells.
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>>;
 }
 
 /// Starts `spec` and says which engine it was.

@@ -13,8 +13,8 @@ mod directory;
 mod record;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
-use std::os::unix::fs::MetadataExt;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use pidns_sys::file::{self, Lock, Wait};
@@ -109,10 +109,13 @@ impl Entry {
 
     /// What the supervisor says of the job now; `None` while the job is being started.
     pub(crate) fn record(&self) -> io::Result<Option<Record>> {
-        let mut text = String::new();
-        (&self.file).rewind()?;
-        (&self.file).read_to_string(&mut text)?;
-        Ok(Record::parse(&text))
+        let mut bytes = vec![0; usize::try_from(self.file.metadata()?.len()).unwrap_or(0)];
+        let length = self.file.read_at(&mut bytes, 0)?;
+        Ok(std::str::from_utf8(&bytes[..length]).ok().and_then(Record::parse))
+    }
+
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { name: self.name.clone(), file: self.file.try_clone()? })
     }
 
     /// Waits until the supervisor is done with the job, or gone.

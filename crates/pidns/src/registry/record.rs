@@ -19,8 +19,6 @@ pub(crate) struct Record {
     pub(crate) numbers_of: Option<u64>,
     /// The command's number inside.
     pub(crate) number: Option<u32>,
-    /// The command's host pid, where that of its number inside does not tell.
-    pub(crate) command_pid: Option<u32>,
     pub(crate) command: Vec<String>,
     /// How the command has ended.
     pub(crate) status: Option<ExitStatus>,
@@ -32,7 +30,6 @@ impl Record {
         engine: Engine,
         init: u32,
         number: Option<u32>,
-        command_pid: Option<u32>,
         command: &[OsString],
     ) -> Self {
         Self {
@@ -41,7 +38,6 @@ impl Record {
             start: namespace::start_of(init),
             numbers_of: namespace::own_id(),
             number,
-            command_pid,
             command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             status: None,
         }
@@ -56,7 +52,6 @@ impl Record {
             "init_start": self.start,
             "numbers_of": self.numbers_of,
             "number": self.number,
-            "command_pid": self.command_pid,
             "command": self.command,
             "status": self.status.map(status_to_json),
         });
@@ -74,7 +69,6 @@ impl Record {
             start: json["init_start"].as_u64(),
             numbers_of: json["numbers_of"].as_u64(),
             number: number("number"),
-            command_pid: number("command_pid"),
             command: words.filter_map(|word| word.as_str().map(str::to_owned)).collect(),
             status: status_from_json(&json["status"]),
         })
@@ -112,7 +106,6 @@ mod tests {
             start: Some(123_456_789_012),
             numbers_of: Some(4_026_531_836),
             number: Some(2),
-            command_pid: None,
             command: vec!["sh".into(), "-c".into(), "echo \"x\"\n\u{1b}".into()],
             status,
         }

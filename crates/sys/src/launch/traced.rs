@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use super::stack::Stack;
 use super::{Failure, OnFailure, Shared, Step, child};
-use crate::clone3::{self, CloneArgs};
+use crate::clone::{self, CloneArgs};
 use crate::ptrace::{self, Event, Options, Resume, Stop, Tid};
 use crate::signal::Blocked;
 use crate::{Errno, Result};
@@ -77,7 +77,7 @@ fn start(plan: &Plan<'_>, stack: &mut Stack) -> Result<Tid> {
     // SAFETY: the stack is the child's alone; stack and plan outlive its use, for `launch_traced` leaves only after its
     // exec or end.
     let made = unsafe {
-        clone3::clone3(&mut args, child_main, std::ptr::from_ref(plan).cast_mut().cast::<c_void>())
+        clone::clone(&mut args, child_main, std::ptr::from_ref(plan).cast_mut().cast::<c_void>())
     };
     Tid::new(made?).ok_or(Errno::SRCH)
 }

@@ -74,7 +74,13 @@ pub enum Resume {
     ToSyscallStop,
 }
 
-fn request(request: libc::c_uint, tid: Tid, addr: usize, data: *mut c_void) -> Result<()> {
+/// What libc takes the number of a request for.
+#[cfg(target_env = "musl")]
+type Request = libc::c_int;
+#[cfg(not(target_env = "musl"))]
+type Request = libc::c_uint;
+
+fn request(request: Request, tid: Tid, addr: usize, data: *mut c_void) -> Result<()> {
     // SAFETY: the callers below pass what their request wants; the kernel checks the rest.
     let ret = unsafe { libc::ptrace(request, tid.0, addr as *mut c_void, data) };
     crate::signal::check(ret).map(drop)
@@ -150,7 +156,7 @@ pub fn event_message(tid: Tid) -> Result<u64> {
 /// `ESRCH`.
 pub fn signal_mask(tid: Tid) -> Result<SignalSet> {
     let mut bits = 0u64;
-    request(libc::PTRACE_GETSIGMASK as libc::c_uint, tid, 8, (&raw mut bits).cast())?;
+    request(libc::PTRACE_GETSIGMASK as Request, tid, 8, (&raw mut bits).cast())?;
     Ok(SignalSet::from_bits(bits))
 }
 
@@ -160,7 +166,7 @@ pub fn signal_mask(tid: Tid) -> Result<SignalSet> {
 /// `ESRCH`.
 pub fn set_signal_mask(tid: Tid, set: SignalSet) -> Result<()> {
     let mut bits = set.bits();
-    request(libc::PTRACE_SETSIGMASK as libc::c_uint, tid, 8, (&raw mut bits).cast())
+    request(libc::PTRACE_SETSIGMASK as Request, tid, 8, (&raw mut bits).cast())
 }
 
 /// Sends `signal` to one task of a process. See tgkill(2).
@@ -181,6 +187,19 @@ pub fn signal_process(process: Tid, signal: i32) -> Result<()> {
     // SAFETY: a system call on two numbers, the first of them above 0: one process, no group.
     let ret = unsafe { libc::syscall(libc::SYS_kill, process.0, signal) };
     crate::signal::check(ret).map(drop)
+}
+
+/// Where a stopped task has its rseq(2) area; 0 if it has none. See `PTRACE_GET_RSEQ_CONFIGURATION` (Linux 5.13).
+///
+/// # Errors
+/// `ESRCH`; `EIO` on older kernels.
+pub fn rseq_area(tid: Tid) -> Result<u64> {
+    const GET_RSEQ_CONFIGURATION: Request = 0x420f;
+    // struct ptrace_rseq_configuration: a pointer, then four 32-bit words.
+    let mut configuration = [0u64; 3];
+    let size = size_of_val(&configuration);
+    request(GET_RSEQ_CONFIGURATION, tid, size, (&raw mut configuration).cast())?;
+    Ok(configuration[0])
 }
 
 /// Queues a signal with information of the caller's choice, for a process or one of its tasks. The kernel takes no
@@ -210,6 +229,16 @@ pub fn queue_signal(process: Tid, task: Option<Tid>, info: &siginfo::SignalInfo)
 pub fn group_of(process: Tid) -> i32 {
     // SAFETY: a system call on a number.
     unsafe { libc::getpgid(process.0).max(0) }
+}
+
+/// Moves a child of the caller to a process group. See setpgid(2).
+///
+/// # Errors
+/// `EACCES`, `EPERM`, `ESRCH`.
+pub fn set_group(process: Tid, group: i32) -> Result<()> {
+    // SAFETY: a system call on two numbers.
+    let ret = unsafe { libc::syscall(libc::SYS_setpgid, process.0, group) };
+    crate::signal::check(ret).map(drop)
 }
 
 /// The session of a process; 0 if there is no such process. See getsid(2).

@@ -140,7 +140,17 @@ impl SignalInfo {
     pub const fn has_pid(&self) -> bool {
         match self.0.si_code {
             libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL | libc::SI_MESGQ => true,
-            1..=6 => self.0.si_signo == libc::SIGCHLD,
+            // The exit signal of a child may be any; faults, and SIGIO, have other fields.
+            1..=6 => !matches!(
+                self.0.si_signo,
+                libc::SIGSEGV
+                    | libc::SIGBUS
+                    | libc::SIGFPE
+                    | libc::SIGILL
+                    | libc::SIGTRAP
+                    | libc::SIGSYS
+                    | libc::SIGIO
+            ),
             _ => false,
         }
     }

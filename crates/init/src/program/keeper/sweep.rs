@@ -95,7 +95,7 @@ fn await_ends(found: &Tally) -> Children {
 
 /// Waits for a SIGCHLD, which is blocked; not for ever.
 fn await_end() -> bool {
-    sys::take_signal_within(SignalSet::of(&[sys::SIGCHLD]), PAUSE_NS).is_ok()
+    sys::take_signal(SignalSet::of(&[sys::SIGCHLD]), Some(PAUSE_NS)).is_ok()
 }
 
 /// Says who is left.

@@ -15,11 +15,15 @@ mod arch;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("pidns-init speaks to Linux on x86-64 and AArch64 only");
 
+mod entry;
 mod files;
 mod processes;
 mod socket;
 
 use arch::{nr, syscall3, syscall6};
+pub(crate) use entry::{
+    change_directory, change_root, deny_tracing, drop_groups, enter_namespaces, set_ids,
+};
 pub(crate) use files::*;
 pub(crate) use processes::*;
 pub(crate) use socket::*;
@@ -157,20 +161,21 @@ pub(crate) fn set_mask(mask: SignalSet) -> SignalSet {
     old
 }
 
-/// Waits for a signal of `set`, all of which must be blocked, and takes it: rt_sigtimedwait(2).
-pub(crate) fn take_signal(set: SignalSet) -> Result<i32> {
-    // SAFETY: the set is of eight bytes; no information is asked for, no time limit given.
-    let result = unsafe { syscall6(nr::RT_SIGTIMEDWAIT, [&raw const set as usize, 0, 0, 8, 0, 0]) };
+/// Waits for a signal of `set`, all of which must be blocked, and takes it; `EAGAIN` if none has come after
+/// `timeout_ns`: rt_sigtimedwait(2).
+pub(crate) fn take_signal(set: SignalSet, timeout_ns: Option<u64>) -> Result<i32> {
+    let time = timeout_ns.map(timespec);
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: a set of eight bytes, a time or none; no information is asked for.
+    let result = unsafe {
+        syscall6(nr::RT_SIGTIMEDWAIT, [&raw const set as usize, 0, time as usize, 8, 0, 0])
+    };
     check(result).map(|signal| signal as i32)
 }
 
-/// Waits as [`take_signal`], but not longer than `timeout_ns`: `EAGAIN` then.
-pub(crate) fn take_signal_within(set: SignalSet, timeout_ns: u64) -> Result<i32> {
-    let time = [timeout_ns / NS_PER_S, timeout_ns % NS_PER_S];
-    let (set, time) = (&raw const set as usize, time.as_ptr() as usize);
-    // SAFETY: the set is of eight bytes, the time two words; no information is asked for.
-    let result = unsafe { syscall6(nr::RT_SIGTIMEDWAIT, [set, 0, time, 8, 0, 0]) };
-    check(result).map(|signal| signal as i32)
+/// A time as the kernel has it: seconds and nanoseconds, two words on 64-bit machines.
+fn timespec(ns: u64) -> [u64; 2] {
+    [ns / NS_PER_S, ns % NS_PER_S]
 }
 
 /// Makes a non-blocking descriptor on which signals of `set` can be polled for and taken: signalfd(2).
@@ -214,16 +219,25 @@ pub(crate) struct PollFd {
 }
 
 impl PollFd {
+    const READABLE: i16 = 1;
+    const WRITABLE: i16 = 4;
+
     /// Waits for something to read, or for the end of it.
     pub(crate) fn input(fd: i32) -> Self {
-        const POLLIN: i16 = 1;
-        Self { fd, events: POLLIN, revents: 0 }
+        Self { fd, events: Self::READABLE, revents: 0 }
     }
 
-    /// Waits for room to write.
-    pub(crate) fn output(fd: i32) -> Self {
-        const POLLOUT: i16 = 4;
-        Self { fd, events: POLLOUT, revents: 0 }
+    /// Waits for room to write, too.
+    pub(crate) fn both(fd: i32) -> Self {
+        Self { fd, events: Self::READABLE | Self::WRITABLE, revents: 0 }
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.revents & Self::READABLE != 0
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.revents & Self::WRITABLE != 0
     }
 
     /// Whether there is anything to know about it: what was waited for, an end, an error, no such descriptor.
@@ -239,7 +253,7 @@ impl PollFd {
 
 /// Waits until one of `fds` has something to tell or `timeout_ns` is over: ppoll(2).
 pub(crate) fn poll(fds: &mut [PollFd], timeout_ns: Option<u64>) -> Result<usize> {
-    let mut time = timeout_ns.map(|ns| [ns / NS_PER_S, ns % NS_PER_S]);
+    let mut time = timeout_ns.map(timespec);
     let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the descriptors and the time are ours to be written to; the signal mask is left alone.
     check(unsafe {
@@ -386,6 +400,12 @@ pub(crate) fn is_subreaper() -> bool {
 pub(crate) fn close(fd: i32) {
     // SAFETY: the program has no owner types for descriptors; nothing uses `fd` after this.
     let _ = unsafe { syscall3(nr::CLOSE, fd as usize, 0, 0) };
+}
+
+/// Makes `to` a copy of `from` that passes an exec: dup3(2).
+pub(crate) fn duplicate(from: i32, to: i32) -> Result<()> {
+    // SAFETY: two numbers; the program has no owner types for descriptors.
+    check(unsafe { syscall3(nr::DUP3, from as usize, to as usize, 0) }).map(|_| ())
 }
 
 /// Closes all descriptors from `first` to `last`: close_range(2).

@@ -13,6 +13,8 @@ use super::{Errno, Result, check, nr, syscall3, syscall6};
 pub(crate) unsafe trait Record: Copy {}
 // SAFETY: `#[repr(C)]` structures of integers whose sizes add up without gaps.
 unsafe impl Record for crate::protocol::Config {}
+// SAFETY: as above, and an array of bytes.
+unsafe impl Record for crate::protocol::Entry {}
 // SAFETY: as above.
 unsafe impl Record for crate::protocol::Request {}
 // SAFETY: as above.

@@ -5,13 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Launched, Strings};
-use pidns_sys::pidfd;
 use pidns_sys::signal::Signal;
 
 use super::namespaces;
 use crate::engine::control::Control;
 use crate::engine::image::Image;
-use crate::engine::reap::{collect, give_up};
+use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{IdMaps, Steps, as_c_strs};
 use crate::engine::{Event, Job, Spec};
 use crate::error::SpawnError;
@@ -78,10 +77,10 @@ impl Job for Supervised {
     }
 
     fn kill(&self) -> io::Result<()> {
-        Ok(pidfd::send_signal(&self.init.pidfd, Signal::KILL)?)
+        send_signal(&self.init.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         collect(&self.init.pidfd)
     }
 }

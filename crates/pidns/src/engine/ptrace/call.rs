@@ -8,11 +8,11 @@ use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{Resume, Tid};
 use pidns_sys::{Errno, abi};
 
-use super::task::{After, Pending, Phase, Stopped};
+use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
     clone, credentials, descriptor, ids, install, ipc, kill, memory, namespaces, other, path,
-    pidfd, procfs, session, signal, terminal, wait,
+    pidfd, procfs, session, signal, sysctl, terminal, wait,
 };
 
 /// A call at its entry.
@@ -164,16 +164,20 @@ pub(super) fn leave(tracer: &mut Tracer, stopped: Stopped) {
 fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: Pending) {
     let tid = stopped.tid();
     let Pending { after, before, .. } = pending;
-    let mut walks = matches!(after, After::Walk | After::Directory { in_proc: true });
-    if let After::Filtered(next) = after {
-        return install::done(tracer, stopped, *next, registers.result());
-    }
+    let mut filter = match after {
+        After::Filtered(next, filter) => {
+            return install::done(tracer, stopped, *next, filter, registers.result());
+        }
+        After::Walk | After::Directory { in_proc: true } => Some(Filter::Walker),
+        After::Write => Some(Filter::Writer),
+        _ => None,
+    };
     let mut new = registers;
     if let Some(before) = &before {
         new.restore_arguments(before);
     }
     if registers.interrupted() {
-        walks = false;
+        filter = None;
         // The kernel makes it anew, or fails it with EINTR: as the call that it was.
         undo(tracer, tid, after);
         if let Some(before) = before {
@@ -181,14 +185,14 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
         }
     } else {
         let result = registers.result();
-        walks &= result >= 0;
+        filter = filter.filter(|_| result >= 0);
         match conclude(tracer, tid, after, result) {
             Conclusion::Result(result) => new.set_result(result),
             Conclusion::Again => new.again(before.unwrap_or(registers).call()),
         }
     }
-    if walks {
-        return install::walker(tracer, stopped, new);
+    if let Some(filter) = filter {
+        return install::filter(tracer, stopped, new, filter);
     }
     if !new.equals(&registers) {
         let _ = new.store(tid);
@@ -228,6 +232,7 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         After::MountProc if result == negated(Errno::PERM) => return Conclusion::Result(0),
         _ if failed => {}
         After::Fill(text) => path::fill(tid, result, &text),
+        After::Stat { at, inode, extended } => path::stat_stored(tid, at, inode, extended),
         After::Directory { in_proc } => {
             if let Some(process) = tracer.process_of_mut(tid) {
                 process.in_proc = in_proc;
@@ -237,7 +242,8 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         | After::WaitInPause
         | After::Walk
         | After::MountProc
-        | After::Filtered(_) => {}
+        | After::Write
+        | After::Filtered(..) => {}
         After::Return(value) => return Conclusion::Result(value),
         After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
         After::Setpgid { process, group } => session::moved(tracer, tid, process, group),
@@ -270,6 +276,7 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_fchdir
         | abi::SYS_getcwd
         | abi::SYS_getdents64
+        | abi::SYS_fstat
         | abi::SYS_mount => path::enter(tracer, entry),
         abi::SYS_getpid
         | abi::SYS_gettid
@@ -297,6 +304,7 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             pidfd::enter(tracer, entry)
         }
         abi::SYS_unshare | abi::SYS_setns | abi::SYS_reboot => namespaces::enter(tracer, entry),
+        abi::SYS_write | abi::SYS_pwrite64 => sysctl::write(tracer, entry),
         abi::SYS_ioctl => terminal::ioctl(tracer, entry),
         abi::SYS_fcntl => descriptor::fcntl(tracer, entry),
         abi::SYS_getsockopt | abi::SYS_setsockopt => credentials::enter(tracer, entry),

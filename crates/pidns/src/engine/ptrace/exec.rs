@@ -5,7 +5,7 @@ use pidns_sys::ptrace::{self, Tid};
 
 use super::clone;
 use super::signal;
-use super::task::{Disposition, Phase, Stopped, Task};
+use super::task::{Disposition, Stopped, Task};
 use super::tracer::Tracer;
 
 /// The host has executed a program. All other threads are gone; one that was not the leader has its number now.
@@ -22,6 +22,9 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
     if let Some(id) = tracer.id(tid) {
         end_others(tracer, tid);
         let _ = tracer.set.exec(id, &mut tracer.effects);
+    }
+    if let Some(task) = tracer.tasks.get_mut(&tid) {
+        task.rseq = None;
     }
     if let Some(process) = tracer.processes.get_mut(&tid) {
         process.threads = [tid].into();
@@ -43,9 +46,7 @@ fn take_over(tracer: &mut Tracer, tid: Tid, former: Tid) {
     if let Some(payload) = tracer.set.task_payload_mut(task.id) {
         *payload = tid;
     }
-    tracer
-        .tasks
-        .insert(tid, Task { id: task.id, process: tid, phase: Phase::Running, listening: false });
+    tracer.tasks.insert(tid, Task::new(task.id, tid));
 }
 
 /// Threads whose end has not been told yet are gone all the same.

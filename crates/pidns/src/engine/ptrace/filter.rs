@@ -50,6 +50,7 @@ pub(super) fn walker() -> Program {
         abi::SYS_getdents64,
         abi::SYS_openat,
         abi::SYS_openat2,
+        abi::SYS_fstat,
         abi::SYS_newfstatat,
         abi::SYS_statx,
         abi::SYS_readlinkat,
@@ -58,6 +59,12 @@ pub(super) fn walker() -> Program {
         abi::SYS_fchdir,
         abi::SYS_getcwd,
     ];
+    compile(calls.into_iter().map(|call| rule(call, &[], Trace)).collect())
+}
+
+/// The third filter, of a process that has opened a sysctl to write it.
+pub(super) fn writer() -> Program {
+    let calls = [abi::SYS_write, abi::SYS_pwrite64];
     compile(calls.into_iter().map(|call| rule(call, &[], Trace)).collect())
 }
 

@@ -1,4 +1,4 @@
-//! The second filter: put into a running process, between two of its own calls.
+//! The filters that are put into a running process, between two of its own calls.
 //!
 //! The task is at the end of a call. It is made to call seccomp(2) with a program below its stack, and then put where it
 //! was. All threads of its process get the filter (`SECCOMP_FILTER_FLAG_TSYNC`), and all that it starts inherits it.
@@ -8,28 +8,37 @@ use pidns_sys::ptrace::Resume;
 use pidns_sys::ptrace::regs::Registers;
 
 use super::memory;
-use super::task::{After, Pending, Phase, Stopped};
+use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 
-/// Installs the filter, if the process has not got it, and lets the task go on with `registers`.
-pub(super) fn walker(tracer: &mut Tracer, stopped: Stopped, registers: Registers) {
+/// Installs a filter, if the process has not got it, and lets the task go on with `registers`.
+pub(super) fn filter(tracer: &mut Tracer, stopped: Stopped, registers: Registers, filter: Filter) {
     let tid = stopped.tid();
-    let has_it = tracer.process_of(tid).is_none_or(|process| process.walks_proc);
-    let Some(call) = (if has_it { None } else { prepare(tracer, &stopped, registers) }) else {
+    let has_it = tracer.process_of_mut(tid).is_none_or(|process| *process.filtered(filter));
+    let call = if has_it { None } else { prepare(tracer, &stopped, registers, filter) };
+    let Some(call) = call else {
         let _ = registers.store(tid);
         return stopped.run();
     };
     let _ = call.store(tid);
-    let after = After::Filtered(Box::new(registers));
+    let after = After::Filtered(Box::new(registers), filter);
     tracer.set_phase(tid, Phase::InCall(Pending { after, before: None, entering: true }));
     stopped.resume(Resume::ToSyscallStop, 0);
 }
 
 /// Writes the program, and a `struct sock_fprog` that points to it.
-fn prepare(tracer: &Tracer, stopped: &Stopped, registers: Registers) -> Option<Registers> {
+fn prepare(
+    tracer: &Tracer,
+    stopped: &Stopped,
+    registers: Registers,
+    filter: Filter,
+) -> Option<Registers> {
     const HEADER: usize = 16;
     const INSTRUCTION: usize = 8;
-    let program = &tracer.walker;
+    let program = match filter {
+        Filter::Walker => &tracer.walker,
+        Filter::Writer => &tracer.writer,
+    };
     let at = memory::scratch(registers.stack_pointer(), HEADER + program.len());
     let count = u16::try_from(program.len() / INSTRUCTION).ok()?;
     let mut bytes = [0u8; HEADER].to_vec();
@@ -46,12 +55,18 @@ fn prepare(tracer: &Tracer, stopped: &Stopped, registers: Registers) -> Option<R
 }
 
 /// The filter is there, or was refused: then walks by descriptor see the host's numbers.
-pub(super) fn done(tracer: &mut Tracer, stopped: Stopped, registers: Registers, result: i64) {
+pub(super) fn done(
+    tracer: &mut Tracer,
+    stopped: Stopped,
+    registers: Registers,
+    filter: Filter,
+    result: i64,
+) {
     let tid = stopped.tid();
     if result == 0
         && let Some(process) = tracer.process_of_mut(tid)
     {
-        process.walks_proc = true;
+        *process.filtered(filter) = true;
     }
     let _ = registers.store(tid);
     stopped.run();

@@ -27,6 +27,7 @@
 //! [`tracer`] is the event loop. [`clone`], [`exec`], [`exit`], [`wait`], [`kill`], [`signal`], [`session`],
 //! [`namespaces`], [`pidfd`] and so on handle a family of calls each; [`path`] and [`procfs`] give the view of /proc.
 
+mod affinity;
 mod call;
 mod clone;
 mod credentials;
@@ -47,9 +48,11 @@ mod other;
 mod path;
 mod pidfd;
 mod procfs;
+mod robust;
 mod session;
 mod signal;
 mod start;
+mod sysctl;
 mod task;
 mod terminal;
 mod tracer;

@@ -81,7 +81,9 @@ fn host_kind(link: &str) -> Option<i32> {
 
 /// setns by pidfd: our namespace of its process, and the others by the host.
 fn by_pidfd(tracer: &mut Tracer, entry: &mut Entry, fd: i32, kind: i32) -> Handled {
-    let target = host::pidfd_target(entry.tid, fd).ok_or(Errno::INVAL)?;
+    let missing =
+        if host::descriptor(entry.tid, fd).is_none() { Errno::BADF } else { Errno::INVAL };
+    let target = host::pidfd_target(entry.tid, fd).ok_or(missing)?;
     let target = Tid::new(target).ok_or(Errno::SRCH)?;
     let target = tracer.id(target).ok_or(Errno::SRCH)?;
     let guest = Guest::new(tracer, entry.tid);

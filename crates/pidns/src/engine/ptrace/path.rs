@@ -4,15 +4,18 @@
 //! under the host's number: the path is exchanged for the time of the call. Files that hold numbers are made at the open:
 //! see [`procfs`].
 
+use std::os::unix::fs::MetadataExt;
+
+use pidns_core::NsId;
 use pidns_sys::ptrace::Tid;
 use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome};
-use super::memory;
 use super::procfs::place::{Base, Place};
 use super::procfs::{self, listing};
 use super::task::After;
 use super::tracer::Tracer;
+use super::{memory, namespaces, sysctl};
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.registers.call() {
@@ -22,6 +25,9 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             Ok(Outcome::Then(After::Path { buffer: entry.long(0), size: entry.long(1) }))
         }
         abi::SYS_mount => mount(entry),
+        abi::SYS_fstat => {
+            Ok(stat_of_namespace(tracer, entry, entry.int(0)).unwrap_or(Outcome::Native))
+        }
         _ => by_path(tracer, entry),
     }
 }
@@ -41,6 +47,9 @@ fn argument(entry: &Entry) -> (usize, i32) {
 
 fn by_path(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let (index, directory) = argument(entry);
+    if let Some(outcome) = stat_of_descriptor(tracer, entry, directory) {
+        return Ok(outcome);
+    }
     let mut buffer = std::mem::take(&mut tracer.paths);
     let found = match buffer.read(entry.tid, entry.long(index)) {
         Ok(path) => find(tracer, entry, directory, path),
@@ -73,7 +82,7 @@ fn find(
         [b'/', ..] if !mentions_proc(path) => return Ok(None),
         [b'/', ..] => Base::Root,
         _ if directory == abi::AT_FDCWD => {
-            if !in_proc(tracer, entry.tid) && !(path.starts_with(b"..") && mentions_proc(path)) {
+            if !(in_proc(tracer, entry.tid) || path.starts_with(b"..") && mentions_proc(path)) {
                 return Ok(None);
             }
             Base::of_cwd(entry.tid)
@@ -103,8 +112,65 @@ fn at_place(tracer: &mut Tracer, entry: &mut Entry, index: usize, place: Place) 
         }
         _ => {
             exchange(entry, index, &place)?;
-            Ok(Outcome::Then(After::Restore))
+            // The file of a namespace has the number of ours, unless it is the link that is looked at.
+            let follows =
+                entry.registers.call() != abi::SYS_lstat && flags_of_stat(entry) & NOFOLLOW == 0;
+            let ns = if follows { procfs::namespace(tracer, entry, &place)? } else { None };
+            let stat = ns.and_then(|ns| stat_after(tracer, entry, ns));
+            Ok(stat.unwrap_or(Outcome::Then(After::Restore)))
         }
+    }
+}
+
+const NOFOLLOW: i32 = 0x100;
+const EMPTY_PATH: i32 = 0x1000;
+
+fn flags_of_stat(entry: &Entry) -> i32 {
+    match entry.registers.call() {
+        abi::SYS_newfstatat => entry.int(3),
+        abi::SYS_statx => entry.int(2),
+        _ => 0,
+    }
+}
+
+/// fstat(2) by its newer names, of a descriptor of a namespace.
+fn stat_of_descriptor(tracer: &Tracer, entry: &Entry, fd: i32) -> Option<Outcome> {
+    if fd < 0 || flags_of_stat(entry) & EMPTY_PATH == 0 {
+        return None;
+    }
+    let path = memory::read::<1>(entry.tid, entry.long(1)).ok()?;
+    if path == [0] { stat_of_namespace(tracer, entry, fd) } else { None }
+}
+
+fn stat_of_namespace(tracer: &Tracer, entry: &Entry, fd: i32) -> Option<Outcome> {
+    let ns = namespaces::of_descriptor(tracer, entry.tid, fd)?;
+    stat_after(tracer, entry, ns)
+}
+
+/// What the host stores is made to be of the namespace: two files of one are the same file.
+fn stat_after(tracer: &Tracer, entry: &Entry, ns: NsId) -> Option<Outcome> {
+    let inode = procfs::FIRST_INODE + tracer.set.ns_serial(ns).ok()?;
+    let (at, extended) = match entry.registers.call() {
+        abi::SYS_stat | abi::SYS_fstat => (entry.long(1), false),
+        abi::SYS_newfstatat => (entry.long(2), false),
+        abi::SYS_statx => (entry.long(4), true),
+        _ => return None,
+    };
+    Some(Outcome::Then(After::Stat { at, inode, extended }))
+}
+
+/// The host has stored a `struct stat`, or a `struct statx`.
+pub(super) fn stat_stored(tid: Tid, at: u64, inode: u64, extended: bool) {
+    const STATX_INODE: u64 = 32;
+    const STATX_DEVICE: u64 = 136;
+    // All namespaces are files of one device.
+    let device = std::fs::metadata("/proc/self/ns/pid").map_or(0, |file| file.dev());
+    if extended {
+        let _ = memory::write(tid, at + STATX_INODE, &inode.to_ne_bytes());
+        let words = [(device >> 8 & 0xfff) as u32, (device & 0xff) as u32];
+        let _ = memory::write(tid, at + STATX_DEVICE, &words.map(u32::to_ne_bytes).concat());
+    } else {
+        let _ = memory::write(tid, at, &[device, inode].map(u64::to_ne_bytes).concat());
     }
 }
 
@@ -123,6 +189,12 @@ fn open(tracer: &mut Tracer, entry: &mut Entry, index: usize, place: Place, flag
         return open_namespace(tracer, entry, ns, flags);
     }
     let writes = flags & abi::O_ACCMODE != abi::O_RDONLY;
+    if let (Place::Global(name), true) = (&place, writes) {
+        let name = sysctl::file_name(tracer, entry.tid, name)?;
+        let at = leave_text(entry, &name)?;
+        make_file(entry, at, flags);
+        return Ok(Outcome::Then(After::Write));
+    }
     let path_only = flags & abi::O_PATH != 0;
     match procfs::text(tracer, entry, &place)? {
         Some(_) if writes => return Err(Errno::ACCESS),
@@ -144,19 +216,26 @@ fn make_file(entry: &mut Entry, name: u64, flags: i32) {
     entry.registers.set_argument(1, u64::from(cloexec));
 }
 
-fn open_namespace(
+/// Makes the call one that opens a descriptor of a namespace.
+pub(super) fn open_namespace(
     tracer: &mut Tracer,
     entry: &mut Entry,
-    ns: pidns_core::NsId,
+    ns: NsId,
     flags: i32,
 ) -> Handled {
     let name = procfs::namespace_file(tracer, ns)?;
-    let mut bytes = name.into_bytes();
+    let at = leave_text(entry, &name)?;
+    make_file(entry, at, flags);
+    Ok(Outcome::Then(After::Walk))
+}
+
+/// Puts a C string below the caller's stack.
+pub(super) fn leave_text(entry: &Entry, text: &str) -> Result<u64, Errno> {
+    let mut bytes = text.as_bytes().to_vec();
     bytes.push(0);
     let at = memory::scratch(entry.registers.stack_pointer(), bytes.len());
     memory::write(entry.tid, at, &bytes)?;
-    make_file(entry, at, flags);
-    Ok(Outcome::Then(After::Restore))
+    Ok(at)
 }
 
 fn readlink(

@@ -8,7 +8,7 @@ use super::call::{Entry, Handled, Outcome, errno};
 use super::guest::Guest;
 use super::task::After;
 use super::tracer::Tracer;
-use super::{host, kill, memory, signal};
+use super::{host, kill, memory, path, signal};
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.registers.call() {
@@ -59,13 +59,32 @@ fn target(tracer: &Tracer, tid: Tid, fd: i32) -> Result<pidns_core::TaskId, Errn
 }
 
 /// ioctl(2) on a pidfd.
-pub(super) fn ioctl(_: &Tracer, entry: &Entry) -> Handled {
+pub(super) fn ioctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     const GET_INFO: u32 = 11;
-    const PID_NAMESPACES: [u32; 2] = [6, 7];
+    const OWN: u32 = 5;
+    const FOR_CHILDREN: u32 = 6;
     let number = entry.int(1).cast_unsigned() & 0xff;
     match number {
-        GET_INFO => Ok(Outcome::Then(After::Words(entry.long(2) + PID_OFFSET, 3))),
-        _ if PID_NAMESPACES.contains(&number) => Err(Errno::OPNOTSUPP),
+        GET_INFO => {
+            // Of one that has been collected, there are no numbers to be translated.
+            if let Ok(task) = target(tracer, entry.tid, entry.int(0)) {
+                let number = tracer.set.tid(task).map_err(errno)?;
+                tracer.set.pidfd_info(entry.id, number).map_err(errno)?;
+            } else if host::pidfd_target(entry.tid, entry.int(0)).is_some_and(|host| host > 0) {
+                return Err(Errno::REMOTE);
+            }
+            Ok(Outcome::Then(After::Words(entry.long(2) + PID_OFFSET, 3)))
+        }
+        OWN | FOR_CHILDREN if entry.long(2) != 0 => Err(Errno::INVAL),
+        OWN | FOR_CHILDREN => {
+            let task = target(tracer, entry.tid, entry.int(0))?;
+            let found = match number {
+                OWN => tracer.set.ns_of(task),
+                // Unlike the link in /proc, also before it has its first process. // SET-09
+                _ => tracer.set.ns_for_children(task),
+            };
+            path::open_namespace(tracer, entry, found.map_err(errno)?, abi::O_CLOEXEC)
+        }
         _ => Ok(Outcome::Native),
     }
 }

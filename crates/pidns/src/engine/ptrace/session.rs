@@ -7,7 +7,7 @@ use pidns_core::{Pid, PidId, TaskId};
 use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::{Errno, abi};
 
-use super::call::{Entry, Handled, Outcome};
+use super::call::{Entry, Handled, Outcome, errno};
 use super::task::After;
 use super::tracer::Tracer;
 
@@ -18,6 +18,9 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let (number, group) = (entry.int(0), entry.int(1));
     if number < 0 || group < 0 {
         return Err(if group < 0 { Errno::INVAL } else { Errno::SRCH });
+    }
+    if let Some(child) = adopted(tracer, entry, number) {
+        return move_adopted(tracer, entry, child, group);
     }
     if number != 0 {
         let host = tracer.host_of(entry.id, number).ok_or(Errno::SRCH)?;
@@ -33,6 +36,31 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         entry.set_int(1, 0);
     }
     Ok(Outcome::Then(After::Setpgid { process: number, group }))
+}
+
+/// The host's number of a child that is the caller's by core only.
+fn adopted(tracer: &Tracer, entry: &Entry, number: i32) -> Option<Tid> {
+    let child = tracer.host_of(entry.id, number)?;
+    let process = tracer.processes.get(&child)?;
+    let own = tracer.tasks.get(&entry.tid)?.process;
+    (process.adopter == Some(own)).then_some(child)
+}
+
+/// Such a child is the tracer's on the host, and so the tracer can move it, once core says that its parent may.
+fn move_adopted(tracer: &mut Tracer, entry: &Entry, child: Tid, group: i32) -> Handled {
+    let host = if group == 0 || group == entry_number(tracer, entry, child) {
+        child.number()
+    } else {
+        host_group(tracer, entry.id, group).ok_or(Errno::PERM)?
+    };
+    let number = entry_number(tracer, entry, child);
+    tracer.set.setpgid(entry.id, number, group, &mut tracer.effects).map_err(errno)?;
+    ptrace::set_group(child, host)?;
+    Ok(Outcome::Done(0))
+}
+
+fn entry_number(tracer: &Tracer, entry: &Entry, host: Tid) -> i32 {
+    tracer.number_of(entry.id, host.number())
 }
 
 /// The host has made the caller a session's leader.

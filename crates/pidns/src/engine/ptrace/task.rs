@@ -2,7 +2,7 @@
 //!
 //! [`Stopped`] is a task in a ptrace-stop, held by value: whoever has it must let the task go on, and can do so once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use pidns_core::{GroupId, NsId, Pid, Reservation, TaskId};
 use pidns_sys::ptrace::regs::Registers;
@@ -51,10 +51,22 @@ pub(super) struct Task {
     pub(super) phase: Phase,
     /// It is in a group stop.
     pub(super) listening: bool,
+    /// Where its rseq(2) area is, once known.
+    pub(super) rseq: Option<u64>,
+}
+
+impl Task {
+    pub(super) fn new(id: TaskId, process: Tid) -> Self {
+        Self { id, process, phase: Phase::Running, listening: false, rseq: None }
+    }
 }
 
 /// What a task is about, as far as the tracer has to remember it.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a task, and a box a call would cost more"
+)]
 pub(super) enum Phase {
     /// Its own code, or a call that is none of our business.
     Running,
@@ -113,6 +125,17 @@ pub(super) enum After {
     Fill(Vec<u8>),
     /// A directory of /proc was opened: its process gets the second filter.
     Walk,
+    /// A sysctl was opened to be written: its process gets the third filter.
+    Write,
+    /// The state of a file of a namespace is stored there.
+    Stat {
+        /// Where.
+        at: u64,
+        /// The namespace's inode.
+        inode: u64,
+        /// As statx(2) does.
+        extended: bool,
+    },
     /// The working directory was changed.
     Directory {
         /// To one in /proc.
@@ -129,12 +152,21 @@ pub(super) enum After {
     List(Listing),
     /// A procfs was to be mounted on /proc.
     MountProc,
-    /// The second filter was to be installed; then it goes on with these registers.
-    Filtered(Box<Registers>),
+    /// A filter was to be installed; then it goes on with these registers.
+    Filtered(Box<Registers>, Filter),
     /// A signal's information is stored there.
     Signal(u64),
     /// The memory is as before: it was changed for the kernel to read.
     Undo(u64, Vec<u8>),
+}
+
+/// A filter that a process gets when it needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    /// For walks through /proc by descriptor.
+    Walker,
+    /// For writes to sysctls.
+    Writer,
 }
 
 /// What a number is of.
@@ -194,8 +226,6 @@ pub(super) struct Birth {
     pub(super) child_tid: u64,
     /// Its registers, where its parent's were changed for the call.
     pub(super) registers: Option<Registers>,
-    /// Its parent is a thread of an init.
-    pub(super) from_init: bool,
 }
 
 /// A process that the tracer has.
@@ -211,11 +241,15 @@ pub(super) struct Process {
     pub(super) threads: BTreeSet<Tid>,
     /// Walks through /proc by descriptor, perhaps.
     pub(super) walks_proc: bool,
+    /// Writes sysctls, perhaps.
+    pub(super) writes_sysctls: bool,
     /// Its working directory is in /proc.
     pub(super) in_proc: bool,
     pub(super) sigsys: Disposition,
     /// SIGCHLD is ignored: the kernel collects its children.
     pub(super) ignores_children: bool,
+    /// Its children that ended last, with the numbers by which it knew them: a SIGCHLD may tell of one that is gone.
+    pub(super) ended: VecDeque<(Tid, i32)>,
     /// Who has it as a child though the host has not.
     pub(super) adopter: Option<Tid>,
 }
@@ -229,6 +263,33 @@ pub(super) enum Disposition {
 }
 
 impl Process {
+    /// Notes the end of a child.
+    pub(super) fn remember(&mut self, child: Tid, number: i32) {
+        const MOST: usize = 16;
+        if self.ended.len() == MOST {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((child, number));
+    }
+
+    /// Says whether a child of this number has ended.
+    pub(super) fn had(&self, number: i32) -> bool {
+        self.ended.iter().any(|(_, known)| *known == number)
+    }
+
+    /// The number of a child that has ended.
+    pub(super) fn recall(&self, child: i32) -> Option<i32> {
+        self.ended.iter().rev().find(|(tid, _)| tid.number() == child).map(|(_, number)| *number)
+    }
+
+    /// Whether it has a filter already.
+    pub(super) fn filtered(&mut self, filter: Filter) -> &mut bool {
+        match filter {
+            Filter::Walker => &mut self.walks_proc,
+            Filter::Writer => &mut self.writes_sysctls,
+        }
+    }
+
     /// Says whether it is number 1 of its namespace.
     pub(super) fn is_init(&self) -> bool {
         self.number == Some(Pid::INIT)

@@ -7,7 +7,7 @@ use pidns_sys::{Errno, abi};
 use super::call::{Entry, Handled, Outcome, errno};
 use super::task::{After, Meaning};
 use super::tracer::Tracer;
-use super::{memory, namespaces, pidfd, session};
+use super::{memory, namespaces, path, pidfd, session};
 
 pub(super) fn ioctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let (request, at) = (entry.int(1).cast_unsigned(), entry.long(2));
@@ -51,8 +51,11 @@ pub(super) fn host_owner(tracer: &Tracer, entry: &Entry, owner: i32) -> Result<i
 }
 
 /// ioctl_nsfs(2): for files of ours, and those of the host.
-fn namespace(tracer: &mut Tracer, entry: &Entry) -> Handled {
+fn namespace(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
+    const GET_USERNS: u32 = 1;
+    const GET_PARENT: u32 = 2;
     const GET_NSTYPE: u32 = 3;
+    const GET_OWNER_UID: u32 = 4;
     const GET_PID_FROM_PIDNS: u32 = 6;
     const GET_TGID_FROM_PIDNS: u32 = 7;
     const GET_PID_IN_PIDNS: u32 = 8;
@@ -78,7 +81,19 @@ fn namespace(tracer: &mut Tracer, entry: &Entry) -> Handled {
             memory::write(entry.tid, entry.long(2), &serial.to_ne_bytes())?;
             Ok(Outcome::Done(0))
         }
-        // Descriptors of the parent and of the owner: not to be made here.
+        GET_PARENT => {
+            let parent = set.ns_parent(entry.id, ns).map_err(errno)?;
+            path::open_namespace(tracer, entry, parent, abi::O_CLOEXEC)
+        }
+        // All are owned by the user namespace that the caller is in, as far as anybody can tell.
+        GET_USERNS => {
+            let at = path::leave_text(entry, "/proc/self/ns/user")?;
+            entry.registers.set_call(abi::SYS_open);
+            entry.registers.set_argument(0, at);
+            entry.set_int(1, abi::O_RDONLY | abi::O_CLOEXEC);
+            Ok(Outcome::Then(After::Restore))
+        }
+        GET_OWNER_UID => Err(Errno::INVAL),
         _ => Err(Errno::NOTTY),
     }
 }

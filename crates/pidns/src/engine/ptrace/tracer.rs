@@ -4,14 +4,18 @@
 //! and its effects become signals, resumed tasks, and notes. Nothing here blocks but [`ptrace::next_event`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use pidns_core::{Effect, ExitStatus, NsId, Pid, TaskId, TaskSet};
+use pidns_core::{Effect, ExitStatus, GroupId, NsId, Pid, Signal, TaskId, TaskSet};
 use pidns_sys::Errno;
 use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 
+use super::affinity::Affinity;
 use super::memory::PathBuffer;
 use super::procfs::listing::Cursors;
 use super::task::{Birth, Phase, Process, Stopped, Task};
+use crate::engine::Members;
+
 use super::{call, clone, exec, exit, signal, wait};
 
 /// All that the tracer knows.
@@ -29,6 +33,9 @@ pub(super) struct Tracer {
     pub(super) strangers: HashMap<Tid, Stopped>,
     /// The tracer's own place in the set: number 1 of level 0, the parent of the first init.
     pub(super) outside: TaskId,
+    /// The first init's namespace, and who is in it: for the caller to look at.
+    pub(super) home: NsId,
+    pub(super) roster: Roster,
     /// The host's number of the first init, and how it ended.
     pub(super) init: Option<Tid>,
     pub(super) ended: Option<ExitStatus>,
@@ -44,9 +51,15 @@ pub(super) struct Tracer {
     pub(super) ghosts: i32,
     /// The second filter.
     pub(super) walker: Vec<u8>,
+    /// The third filter.
+    pub(super) writer: Vec<u8>,
+    pub(super) affinity: Affinity,
     pub(super) paths: PathBuffer,
     pub(super) cursors: Cursors,
 }
+
+/// The processes of a job besides number 1, by the host's number, with their numbers inside.
+pub(super) type Roster = Arc<Mutex<Members>>;
 
 impl Tracer {
     /// Follows the tasks until the first init is gone, with all that it held together.
@@ -74,6 +87,11 @@ impl Tracer {
     }
 
     fn on_stop(&mut self, stopped: Stopped, stop: Stop) {
+        if matches!(stop, Stop::Seccomp | Stop::Syscall)
+            && let Some(task) = self.tasks.get_mut(&stopped.tid())
+        {
+            self.affinity.stopped(stopped.tid(), &mut task.rseq);
+        }
         match stop {
             Stop::Seccomp => call::enter(self, stopped),
             Stop::Syscall => call::leave(self, stopped),
@@ -81,14 +99,14 @@ impl Tracer {
             Stop::Born => clone::born(self, stopped),
             Stop::Exec => exec::executed(self, stopped),
             Stop::Exit => exit::leaving(self, stopped),
-            Stop::Group(_) => self.group_stop(stopped),
+            Stop::Group(signal) => self.group_stop(stopped, signal),
             Stop::Trap => self.trap(stopped),
             Stop::VforkDone => stopped.run(),
         }
     }
 
     /// A new task's first stop may be a group stop too, if its process is in one.
-    fn group_stop(&mut self, stopped: Stopped) {
+    fn group_stop(&mut self, stopped: Stopped, signal: i32) {
         if self.births.contains_key(&stopped.tid()) {
             clone::begins(self, &stopped);
         } else if !self.tasks.contains_key(&stopped.tid()) {
@@ -97,6 +115,12 @@ impl Tracer {
         }
         if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
             task.listening = true;
+        }
+        let group = self.process_of(stopped.tid()).map(|process| process.group);
+        if let (Some(group), Some(signal)) = (group, Signal::from_raw(signal))
+            && self.set.stopped_by(group) == Ok(None)
+        {
+            let _ = self.set.note_stopped(group, signal, &mut self.effects);
         }
         stopped.listen();
     }
@@ -107,7 +131,11 @@ impl Tracer {
             clone::begins(self, &stopped);
             stopped.run();
         } else if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
-            task.listening = false;
+            let was_listening = std::mem::replace(&mut task.listening, false);
+            let group = self.process_of(stopped.tid()).map(|process| process.group);
+            if was_listening && let Some(group) = group {
+                let _ = self.set.note_continued(group, &mut self.effects);
+            }
             stopped.run();
         } else {
             self.strangers.insert(stopped.tid(), stopped);
@@ -131,9 +159,24 @@ impl Tracer {
             }
             Effect::WakeWaiters { group } => wait::wake(self, group),
             Effect::ZapReady { task } => exit::go_on(self, task),
+            Effect::Continue { group } => self.go_on(group),
             Effect::GroupReleased { payload, .. } => exit::released(self, payload),
             // The host does the rest by itself: stops, continues, vfork's wait, pidfds.
             _ => {}
+        }
+    }
+
+    /// A process is continued, whether or not it gets the signal. // SIG-05
+    fn go_on(&self, group: GroupId) {
+        let stays_stopped = |process: &Process| {
+            process.threads.iter().any(|tid| self.tasks.get(tid).is_some_and(|task| task.listening))
+        };
+        let process =
+            self.set.group_payload(group).and_then(|tid| self.processes.get_key_value(tid));
+        if let Some((tid, process)) = process
+            && stays_stopped(process)
+        {
+            let _ = ptrace::signal_process(*tid, Signal::CONT.raw());
         }
     }
 
@@ -143,6 +186,12 @@ impl Tracer {
             // The number is its own: we have not collected it.
             let _ = ptrace::signal_task(entry.process, tid, pidns_sys::abi::SIGKILL);
         }
+    }
+
+    /// Changes what the caller sees.
+    pub(super) fn on_roster(&self, change: impl FnOnce(&mut Members)) {
+        // A poisoned lock would mean that the caller's thread has panicked in a look.
+        change(&mut self.roster.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// A number that no host gives to a task: above the largest `pid_max`.

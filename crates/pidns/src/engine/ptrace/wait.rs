@@ -5,7 +5,7 @@
 //! parent here than on the host, where the tracer collects it at once: such a child is core's alone, and whoever waits
 //! while it has one asks core first. A wait that core wants to go on is interrupted and made again.
 
-use pidns_core::{GroupId, Pid, WaitOptions, WaitOutcome, WaitReport, WaitTarget};
+use pidns_core::{GroupId, Pid, TaskId, WaitOptions, WaitOutcome, WaitReport, WaitTarget};
 use pidns_sys::ptrace::siginfo::{PID_OFFSET, SIZE, SignalInfo};
 use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::{Errno, abi};
@@ -217,11 +217,8 @@ fn told(tracer: &mut Tracer, tid: Tid, wait: &Wait, result: i64) -> Conclusion {
     }
     let Some(caller) = tracer.id(tid) else { return unchanged };
     let number = tracer.number_of(caller, host);
-    if let Some(host) = Tid::new(host)
-        && !peek
-        && tracer.zombies.contains_key(&host)
-    {
-        collect(tracer, caller, host, number);
+    if let Some(report) = report(tracer, caller, number, peek) {
+        correct(tid, wait, &report);
     }
     match wait.kind {
         WaitKind::Wait4 => Conclusion::Result(i64::from(number)),
@@ -232,15 +229,43 @@ fn told(tracer: &mut Tracer, tid: Tid, wait: &Wait, result: i64) -> Conclusion {
     }
 }
 
-/// Tells core that the host's parent has collected a child.
-fn collect(tracer: &mut Tracer, caller: pidns_core::TaskId, host: Tid, number: i32) {
-    let options = WaitOptions::EXITED | WaitOptions::ALL | WaitOptions::NOHANG;
-    if let Some(number) = Pid::from_raw(number) {
-        let target = WaitTarget::Process(number);
-        let _ = tracer.set.wait(caller, target, options, &mut tracer.effects);
+/// Has core do the same wait, for this child.
+fn report(tracer: &mut Tracer, caller: TaskId, number: i32, peek: bool) -> Option<WaitReport> {
+    let mut options = WaitOptions::EXITED | WaitOptions::STOPPED | WaitOptions::CONTINUED;
+    options |= WaitOptions::ALL | WaitOptions::NOHANG;
+    if peek {
+        options |= WaitOptions::NOWAIT;
     }
-    tracer.zombies.remove(&host);
+    let target = WaitTarget::Process(Pid::from_raw(number)?);
+    match tracer.set.wait(caller, target, options, &mut tracer.effects) {
+        Ok(WaitOutcome::Ready(report)) => Some(report),
+        _ => None,
+    }
 }
+
+/// An init that ended by reboot(2) was killed on the host, but is said to have ended by another signal. // RBT-01
+fn correct(tid: Tid, wait: &Wait, report: &WaitReport) {
+    let ended = report.status.code().is_some() || report.status.signal().is_some();
+    if !ended || wait.at == 0 {
+        return;
+    }
+    match wait.kind {
+        WaitKind::Wait4 => {
+            if memory::read_i32(tid, wait.at) == Ok(abi::SIGKILL) {
+                let _ = memory::write_i32(tid, wait.at, report.status.raw());
+            }
+        }
+        WaitKind::Waitid { .. } => {
+            let (code, status) = report.info;
+            let _ = memory::write_i32(tid, wait.at + CODE_OFFSET, code.0);
+            let _ = memory::write_i32(tid, wait.at + STATUS_OFFSET, status);
+        }
+    }
+}
+
+/// Where a `siginfo_t` has `si_code`, and `si_status`.
+const CODE_OFFSET: u64 = 8;
+const STATUS_OFFSET: u64 = 24;
 
 /// Core has something to tell to those of a process who wait.
 pub(super) fn wake(tracer: &Tracer, group: GroupId) {

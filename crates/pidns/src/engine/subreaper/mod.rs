@@ -15,15 +15,15 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use pidns_init::protocol::{RequestKind, Role};
+use pidns_init::protocol::{RequestKind, Role, TARGET_FD};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
-use pidns_sys::{Errno, pidfd, poll, privilege};
+use pidns_sys::{Errno, poll, privilege};
 
 use super::control::{Control, Packet, Stuck};
 use super::image::Image;
-use super::reap::collect;
+use super::reap::{collect, send_signal};
 use super::steps::{Steps, as_c_strs};
 use super::{Event, Job, NumberOne, Spec};
 use crate::command::{Map, Proc};
@@ -56,6 +56,9 @@ pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     let mut steps = Steps::none();
     steps.directory(spec);
     steps.stdio(spec);
+    if let Some(beside) = &spec.beside {
+        steps.pass(beside, TARGET_FD);
+    }
     let env = Strings::new(as_c_strs(&spec.env));
     let warden =
         image.start(Namespaces::empty(), steps, &spec.args, &env).map_err(not_a_namespace)?;
@@ -126,6 +129,10 @@ impl Job for Family {
         self.warden.pidfd.as_fd()
     }
 
+    fn number_one(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.keeper.pidfd.as_fd())
+    }
+
     fn news(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
@@ -157,31 +164,30 @@ impl Job for Family {
 
     /// The keeper's end is all others': the warden sees to it.
     fn kill(&self) -> io::Result<()> {
-        match pidfd::send_signal(&self.keeper.pidfd, Signal::KILL) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+        send_signal(&self.keeper.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let end = match self.end {
-            Some(end) => end,
             None => self.await_end()?,
+            end => end,
         };
-        self.end = Some(end);
+        self.end = end;
         if self.stuck.is_empty() { Ok(end) } else { Err(left(&self.stuck)) }
     }
 }
 
 impl Family {
     /// Waits for the end of both, and so for that of all others. The warden's status tells how the keeper ended.
-    fn await_end(&mut self) -> io::Result<ExitStatus> {
+    fn await_end(&mut self) -> io::Result<Option<ExitStatus>> {
         let warden = collect(&self.warden.pidfd)?;
         // One that has outlived the warden is still at work.
         poll::readable([self.keeper.pidfd.as_fd()], None)?;
         while self.next_event()?.is_some_and(|event| event != Event::Gone) {}
-        let killed = warden.code().and_then(|code| Signal::new(code - 128));
-        Ok(killed.map_or(warden, |signal| ExitStatus::killed(signal, false)))
+        Ok(warden.map(|warden| {
+            let killed = warden.code().and_then(|code| Signal::new(code - 128));
+            killed.map_or(warden, |signal| ExitStatus::killed(signal, false))
+        }))
     }
 }
 

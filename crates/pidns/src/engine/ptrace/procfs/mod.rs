@@ -18,6 +18,9 @@ use place::{Place, Spot};
 
 pub(super) use text::text;
 
+/// The inode of the first namespace: where the host's begin too.
+pub(super) const FIRST_INODE: u64 = 0xf000_0000;
+
 /// The namespace whose file in a task's `ns` directory that is.
 pub(super) fn namespace(tracer: &Tracer, _: &Entry, place: &Place) -> Result<Option<NsId>, Errno> {
     let Place::Task(Spot { task, rest, .. }) = place else { return Ok(None) };
@@ -47,10 +50,8 @@ pub(super) fn link(
     place: &Place,
 ) -> Result<Option<Vec<u8>>, Errno> {
     if let Some(ns) = namespace(tracer, entry, place)? {
-        // Numbers of inodes that the host gives to namespaces begin with this one.
-        const FIRST: u64 = 0xf000_0000;
         let serial = tracer.set.ns_serial(ns).map_err(errno)?;
-        return Ok(Some(format!("pid:[{}]", FIRST + serial).into_bytes()));
+        return Ok(Some(format!("pid:[{}]", FIRST_INODE + serial).into_bytes()));
     }
     let own = || tracer.set.getpid(entry.id).map(Pid::raw).map_err(errno);
     match place {
