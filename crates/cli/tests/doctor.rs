@@ -151,8 +151,8 @@ fn behind(name: &str, filter: &[Instruction]) -> Option<Value> {
     let path = std::env::temp_dir().join(format!("pidns-{name}-{}.bpf", std::process::id()));
     let bytes: Vec<u8> = filter.iter().flat_map(|instruction| instruction.to_bytes()).collect();
     std::fs::write(&path, bytes).expect("the directory for temporary files is writable");
-    let script = r#"bwrap --dev-bind / / --unshare-user --uid 1000 --gid 1000 --cap-drop ALL --seccomp 11 \
-        "$PIDNS" doctor --json 11< "$FILTER""#;
+    let script = r#"bwrap --dev-bind / / --unshare-user --uid 1000 --gid 1000 --cap-drop ALL --seccomp 9 \
+        "$PIDNS" doctor --json 9< "$FILTER""#;
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script]).env("PIDNS", steer::PIDNS).env("FILTER", &path);
     let out = output(&mut command);
