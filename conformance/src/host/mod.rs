@@ -16,6 +16,7 @@ use pidns_sys::raw_channel::{self, Near};
 use rest::Player;
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watch::{Leavers, Watched};
 
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct HostWorld {
     name: String,
     prefix: Vec<OsString>,
+    program: Option<PathBuf>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
     leavers: Leavers,
@@ -47,10 +49,17 @@ impl HostWorld {
         Self {
             name: name.to_owned(),
             prefix,
+            program: None,
             stagehand: None,
             actors: Vec::new(),
             leavers: Leavers::default(),
         }
+    }
+
+    /// Takes the actors from `program`, a copy of this one, instead of the program that runs.
+    #[must_use]
+    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
@@ -189,9 +198,16 @@ impl World for HostWorld {
 
     fn begin(&mut self, needs: &[Need]) -> Result<(), WorldError> {
         check_needs(needs)?;
+        if needs.contains(&Need::LevelOne) && !self.prefix.is_empty() {
+            return Err(WorldError::Skip("the level is not known under a prefix".to_owned()));
+        }
         if self.stagehand.is_none() {
             watch::share_one_cpu();
-            self.stagehand = Some(Stagehand::start(&self.prefix)?);
+            let program = match &self.program {
+                Some(program) => program.clone(),
+                None => std::env::current_exe()?,
+            };
+            self.stagehand = Some(Stagehand::start(&program, &self.prefix)?);
         }
         self.actors.clear();
         self.grow(0)?;

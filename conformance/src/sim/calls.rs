@@ -6,8 +6,8 @@ use crate::script::call::Request;
 use crate::script::verb::Verb;
 use crate::script::words;
 use pidns_core::{
-    ActionFlags, ChildSubreaper, Disposition, Errno, ExitStatus, Pid, RebootCommand, RebootOutcome,
-    Root, SigCode, SigSet, Signal, TaskId, UserInfo,
+    ActionFlags, ChildSubreaper, Disposition, Errno, ExitStatus, OnTracerExit, Pid, RebootCommand,
+    RebootOutcome, Root, SigCode, SigSet, Signal, TaskId, UserInfo,
 };
 
 impl SimWorld {
@@ -66,6 +66,8 @@ impl SimWorld {
             }
             Verb::SchedGet => self.look_up(me, r.int32(0)),
             Verb::Unshare => self.unshare(me, r.int(0)),
+            Verb::Fault => self.set.fault(me, Signal::SEGV, &mut self.effects).map(|()| 0),
+            Verb::Seize => self.seize(me, r.int32(0)),
             Verb::SetSubreaper => {
                 let mark = if r.int(0) == 0 { ChildSubreaper::No } else { ChildSubreaper::Yes };
                 self.set.set_child_subreaper(me, mark).map(|()| 0)
@@ -160,6 +162,14 @@ impl SimWorld {
         let ns = self.set.ns_of(me)?;
         let found = Pid::from_raw(number).is_none_or(|pid| self.set.find_task(ns, pid).is_some());
         if found { Ok(0) } else { Err(Errno::ESRCH) }
+    }
+
+    fn seize(&mut self, me: TaskId, number: i32) -> Result<i64, Errno> {
+        let ns = self.set.ns_of(me)?;
+        let target = Pid::from_raw(number)
+            .and_then(|pid| self.set.find_task(ns, pid))
+            .ok_or(Errno::ESRCH)?;
+        self.set.attach(me, target, OnTracerExit::Release).map(|()| 0)
     }
 
     fn unshare(&mut self, me: TaskId, flags: i64) -> Result<i64, Errno> {

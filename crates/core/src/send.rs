@@ -5,6 +5,7 @@
 //! the side effects of stop and continue signals; discarded or not; queued; who takes it; fatal at once or not.
 //! Neighbours: `kill.rs` finds targets, `deliver.rs` takes signals, `jobctl.rs` stops and continues.
 
+use crate::bug::Bug;
 use crate::effect::Effect;
 use crate::errno::{Errno, Result};
 use crate::id::{GroupIx, Pid, QueuedIx, TaskId, TaskIx};
@@ -103,8 +104,7 @@ impl<G, T> TaskSet<G, T> {
             return true; // SIG-18
         }
         let disposition = self.disposition(group, signal);
-        #[cfg(any(test, feature = "check"))]
-        let from_above = from_above || self.planted == Some(crate::check::Bug::InitDiesFromInside);
+        let from_above = from_above || self.has_bug(Bug::InitDiesFromInside);
         let protected = self.groups[group].has(GroupFlags::UNKILLABLE);
         if protected && disposition == Disposition::Default && !(from_above && unstoppable) {
             return true; // SIG-01 SIG-04 SIG-07

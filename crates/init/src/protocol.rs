@@ -25,7 +25,7 @@ pub const ROOT_FD: i32 = 6;
 pub const SUPERVISED: &CStr = c"--supervised";
 
 /// Marks a [`Config`] of this layout.
-pub const MAGIC: u32 = 0x7069_6431;
+pub const MAGIC: u32 = 0x7069_6432;
 
 /// What the image is to be.
 #[repr(u32)]
@@ -54,7 +54,7 @@ pub struct Config {
     pub magic: u32,
     /// A [`Role`], as a number.
     pub role: u32,
-    /// Bits of [`Config::HOLD`].
+    /// Bits of [`Config::HOLD`] and [`Config::INHERIT`].
     pub flags: u32,
     /// Sent to a command that is out of time, and to those it left behind, if [`grace_ns`](Self::grace_ns) is not 0.
     pub signal: u32,
@@ -64,14 +64,21 @@ pub struct Config {
     pub grace_ns: u64,
     /// The command's signal mask: bit n-1 blocks signal n.
     pub sigmask: u64,
+    /// With [`INHERIT`](Self::INHERIT): where the command's own [`CONTROL_FD`] and [`WATCH_FD`] wait, until the command
+    /// has them back; -1 for one that is to be closed.
+    pub moved: [i32; 2],
 }
 
 impl Config {
     /// Flag: after [`EventKind::Exited`], leave all other processes alone until [`RequestKind::Go`] has come, so
     /// that the supervisor can look at them.
     pub const HOLD: u32 = 1;
+
+    /// Flag: the command has all descriptors that the image was started with, but those that lead to the supervisor;
+    /// without it, only 0, 1 and 2.
+    pub const INHERIT: u32 = 2;
     /// Flag for a [`Role::Keeper`]: on [`TARGET_FD`] is a pidfd of another process, whose end is to be the command's.
-    pub const WITH_TARGET: u32 = 2;
+    pub const WITH_TARGET: u32 = 4;
 }
 
 /// The second record to a [`Role::Visitor`].
@@ -202,10 +209,13 @@ impl Config {
     pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
         let words = [self.magic, self.role, self.flags, self.signal].map(u32::to_ne_bytes);
         let longs = [self.timeout_ns, self.grace_ns, self.sigmask].map(u64::to_ne_bytes);
+        let numbers = self.moved.map(i32::to_ne_bytes);
         let mut bytes = [0; size_of::<Self>()];
-        let (first, second) = bytes.split_at_mut(16);
+        let (first, rest) = bytes.split_at_mut(16);
+        let (second, third) = rest.split_at_mut(24);
         first.copy_from_slice(words.as_flattened());
         second.copy_from_slice(longs.as_flattened());
+        third.copy_from_slice(numbers.as_flattened());
         bytes
     }
 }

@@ -324,12 +324,16 @@ impl Child {
     /// have to agree, or the last one counts.
     fn leftovers(&self) -> io::Result<Vec<Process>> {
         let namespace = self.namespace()?;
+        let look = || match self.job.members() {
+            Some(members) => namespace.members(&members),
+            None => namespace.descendants(),
+        };
         let start = Instant::now();
-        let mut before = namespace.descendants()?;
+        let mut before = look()?;
         while !before.is_empty() && start.elapsed() < SETTLE {
             // Number 1 waits for us, so this is a pause that its death cuts short.
             poll::readable([self.pidfd()], Some(SETTLE_PAUSE))?;
-            let now = namespace.descendants()?;
+            let now = look()?;
             let settled =
                 now.iter().map(Process::identity).eq(before.iter().map(Process::identity));
             before = now;

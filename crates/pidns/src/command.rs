@@ -55,6 +55,17 @@ pub enum Leftovers {
     List,
 }
 
+/// Which of the caller's descriptors reach the command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Descriptors {
+    /// The standard ones, 0, 1 and 2, as [`Command::stdin`] and its neighbours say.
+    #[default]
+    Standard,
+    /// Besides, all of the caller's that are not close-on-exec, at their numbers: what a shell, make or systemd passes
+    /// on by number. See execve(2).
+    All,
+}
+
 /// A command to be run in a PID namespace of its own. Reads like [`std::process::Command`].
 ///
 /// ```no_run
@@ -81,6 +92,7 @@ pub struct Command {
     grace: Duration,
     leftovers: Leftovers,
     name: Option<String>,
+    descriptors: Descriptors,
 }
 
 /// What a command wrote, and how it ended.
@@ -116,6 +128,7 @@ impl Command {
             grace: Duration::ZERO,
             leftovers: Leftovers::Ignore,
             name: None,
+            descriptors: Descriptors::Standard,
         }
     }
 
@@ -240,6 +253,12 @@ impl Command {
         self
     }
 
+    /// Says which of the caller's descriptors reach the command: the standard ones unless called.
+    pub fn descriptors(&mut self, descriptors: Descriptors) -> &mut Self {
+        self.descriptors = descriptors;
+        self
+    }
+
     /// Starts the command and returns once its program has been executed.
     ///
     /// # Errors
@@ -356,6 +375,7 @@ impl Command {
             proc: self.proc,
             map: self.map,
             mask: self.mask,
+            descriptors: self.descriptors,
             timeout: self.timeout,
             signal: self.signal,
             grace: self.grace,

@@ -136,10 +136,13 @@ impl SpawnError {
             (Stage::Proc, Errno::NOENT) => {
                 "there is no directory /proc; --no-proc runs without one"
             }
-            (Stage::Image, Errno::ACCESS) => {
+            (Stage::Image | Stage::Guard, Errno::ACCESS) => {
                 "the sysctl vm.memfd_noexec forbids programs in memory, and no file system here takes an unnamed one"
             }
-            (Stage::Descriptors, Errno::MFILE | Errno::NFILE) => "too many open files: ulimit -n",
+            // The kernel calls a number above the limit invalid.
+            (_, Errno::MFILE | Errno::NFILE) | (Stage::Descriptors, Errno::INVAL) => {
+                "too many open files: ulimit -n"
+            }
             (Stage::Exec, Errno::NOEXEC) => "the file is no program for this machine",
             (Stage::Exec, Errno::TOOBIG) => {
                 "the arguments and the environment together are too long"

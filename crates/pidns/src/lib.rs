@@ -40,7 +40,7 @@ pub mod tokio;
 mod trace;
 
 pub use child::{Change, Child};
-pub use command::{Command, Leftovers, Map, Output, Proc};
+pub use command::{Command, Descriptors, Leftovers, Map, Output, Proc};
 pub use engine::{Engine, PassedOver};
 pub use error::{SpawnError, Stage};
 pub use namespace::{OpenError, PidNamespace, Process, Summary};

@@ -96,6 +96,10 @@ pub struct Run {
     #[arg(long)]
     pub no_proc: bool,
 
+    /// Which of the caller's descriptors reach COMMAND.
+    #[arg(long, value_enum, default_value_t = Fds::Standard)]
+    pub fds: Fds,
+
     /// Whom to be where a user namespace is needed.
     #[arg(long, value_enum, default_value_t = Map::Same, value_name = "USER")]
     pub map: Map,
@@ -144,6 +148,15 @@ pub enum Engine {
     Ptrace,
     /// No namespace, but nothing survives.
     Subreaper,
+}
+
+/// Which descriptors reach the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fds {
+    /// Standard input, output and error.
+    Standard,
+    /// All that are not close-on-exec, as make's job server and <(...) need.
+    All,
 }
 
 /// Whom to be in a user namespace.

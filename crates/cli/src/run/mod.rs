@@ -5,7 +5,7 @@
 mod json;
 pub(crate) mod supervise;
 
-use pidns::{Child, Command, Leftovers, Proc, Report};
+use pidns::{Child, Command, Descriptors, Leftovers, Proc, Report};
 
 use crate::args::{self, Leaks, Run};
 use crate::exit::{self, Failure};
@@ -42,6 +42,10 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         args::Engine::Kernel => pidns::Engine::Kernel,
         args::Engine::Ptrace => pidns::Engine::Ptrace,
         args::Engine::Subreaper => pidns::Engine::Subreaper,
+    });
+    command.descriptors(match run.fds {
+        args::Fds::Standard => Descriptors::Standard,
+        args::Fds::All => Descriptors::All,
     });
     command.map(match run.map {
         args::Map::Same => pidns::Map::Same,

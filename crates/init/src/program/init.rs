@@ -9,11 +9,11 @@
 
 use super::job::{self, Crowd, Job, SIGCHLD_ONLY};
 use super::message;
-use super::spawn::Place;
+use super::spawn::{Descriptors, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys;
-use crate::protocol::{Config, WATCH_FD};
+use crate::protocol::Config;
 
 /// Runs the command and the namespace, to the end of both.
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
@@ -31,8 +31,9 @@ fn start(
     command: Option<Command>,
     environment: Strings,
 ) -> Result<Job<Namespace>, i32> {
-    let command = job::start(config, command, environment, SIGCHLD_ONLY, Place::Inherited)?;
-    supervise::close_strangers(WATCH_FD);
+    let place = Place::Inherited(Descriptors::of(config));
+    let command = job::start(config, command, environment, SIGCHLD_ONLY, place)?;
+    supervise::close_strangers([]);
     Job::new(config, command, Namespace).ok_or(FAILED)
 }
 

@@ -94,10 +94,21 @@ pub(crate) fn close_standard_fds() {
     }
 }
 
-/// Closes all descriptors that nobody has meant for us: those after `last`. Without that call there is nothing to be
-/// done about them.
-pub(crate) fn close_strangers(last: i32) {
-    let _ = sys::close_range(last as u32 + 1, u32::MAX);
+/// Closes all descriptors that nobody has meant for us: those after [`WATCH_FD`] but our `own`, of which negative ones
+/// are none. Without that call there is nothing to be done about them.
+pub(crate) fn close_strangers<const N: usize>(own: [i32; N]) {
+    let mut last = WATCH_FD;
+    loop {
+        let next = own.iter().copied().filter(|&fd| fd > last).min();
+        let end = next.map_or(u32::MAX, |fd| fd as u32 - 1);
+        if last as u32 + 1 <= end {
+            let _ = sys::close_range(last as u32 + 1, end);
+        }
+        match next {
+            Some(fd) => last = fd,
+            None => return,
+        }
+    }
 }
 
 /// The descriptor of the process, besides the supervisor, that we are to end with; negative if there is none.

@@ -11,9 +11,7 @@ use super::spawn::Place;
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Changes, Errno, PollFd, SignalSet, Usage};
-use crate::protocol::{
-    CONTROL_FD, Config, Entry, EntryStep, EventKind, ROOT_FD, TARGET_FD, WATCH_FD,
-};
+use crate::protocol::{CONTROL_FD, Config, Entry, EntryStep, EventKind, ROOT_FD, TARGET_FD};
 
 /// Enters, and runs the command to its end.
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
@@ -26,7 +24,7 @@ pub(crate) fn run(config: &Config, command: Option<Command>, environment: String
         let _ = report::send(&report::event(EventKind::EnterFailed, step as i32, errno.0));
         sys::exit(FAILED)
     }
-    supervise::close_strangers(WATCH_FD);
+    supervise::close_strangers([]);
     sys::exit(visit(config, command, environment).unwrap_or_else(|failed| failed))
 }
 

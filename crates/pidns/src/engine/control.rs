@@ -9,6 +9,7 @@ use pidns_sys::socket::{self, Mode};
 use pidns_sys::{Errno, Result};
 
 use super::{Event, Spec};
+use crate::command::Descriptors;
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
@@ -39,9 +40,11 @@ pub(super) struct Stuck {
 
 impl Control {
     /// Makes the socket, with the configuration for `role` waiting in it, and returns the image's end too.
-    pub(super) fn new(role: Role, spec: &Spec) -> Result<(Self, OwnedFd)> {
+    ///
+    /// `moved` is where the command's own descriptors of the numbers that the image uses wait, should it have them.
+    pub(super) fn new(role: Role, spec: &Spec, moved: [i32; 2]) -> Result<(Self, OwnedFd)> {
         let (ours, theirs) = socket::pair()?;
-        socket::send(&ours, &config(role, spec).to_bytes())?;
+        socket::send(&ours, &config(role, spec, moved).to_bytes())?;
         Ok((Self(ours), theirs))
     }
 
@@ -127,15 +130,18 @@ impl AsFd for Control {
     }
 }
 
-fn config(role: Role, spec: &Spec) -> Config {
+fn config(role: Role, spec: &Spec, moved: [i32; 2]) -> Config {
     Config {
         magic: protocol::MAGIC,
         role: role as u32,
-        flags: flag(spec.hold, Config::HOLD) | flag(spec.beside.is_some(), Config::WITH_TARGET),
+        flags: flag(spec.hold, Config::HOLD)
+            | flag(spec.beside.is_some(), Config::WITH_TARGET)
+            | flag(spec.descriptors == Descriptors::All, Config::INHERIT),
         signal: spec.signal.number().unsigned_abs(),
         timeout_ns: spec.timeout.map_or(0, |timeout| nanoseconds(timeout).max(1)),
         grace_ns: nanoseconds(spec.grace),
         sigmask: spec.mask.bits(),
+        moved,
     }
 }
 

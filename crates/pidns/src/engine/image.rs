@@ -4,13 +4,14 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-use pidns_init::protocol::{Role, SUPERVISED};
+use pidns_init::protocol::{CONTROL_FD, Role, SUPERVISED, WATCH_FD};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
 use pidns_sys::{Errno, fd, pidfd, program};
 
 use super::Spec;
 use super::control::Control;
 use super::steps::{Steps, as_c_strs, failed};
+use crate::command::Descriptors;
 use crate::error::{SpawnError, Stage};
 use crate::stdio::{FLOOR, HIGH_FLOOR};
 
@@ -18,16 +19,20 @@ use crate::stdio::{FLOOR, HIGH_FLOOR};
 pub(super) struct Image {
     theirs: OwnedFd,
     watch: OwnedFd,
+    /// What the command is to have at the numbers that the image uses itself.
+    moved: [Option<OwnedFd>; 2],
 }
 
 impl Image {
     /// Makes the descriptors, with the configuration for `role` waiting in them, and returns our end of the socket too.
     pub(super) fn new(role: Role, spec: &Spec) -> Result<(Self, Control), SpawnError> {
         let make = || {
-            let (control, theirs) = Control::new(role, spec)?;
+            let moved = moved(role, spec)?;
+            let numbers = moved.each_ref().map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd));
+            let (control, theirs) = Control::new(role, spec, numbers)?;
             let theirs = fd::at_or_above(theirs, FLOOR)?;
             let watch = fd::at_or_above(pidfd::of_self()?, FLOOR)?;
-            Ok((Self { theirs, watch }, control))
+            Ok((Self { theirs, watch, moved }, control))
         };
         make().map_err(|errno| SpawnError::new(Stage::Descriptors, errno))
     }
@@ -55,7 +60,8 @@ impl Image {
         env: &'a Strings<'a>,
     ) -> Result<(StepList<'a>, Vec<Stage>), SpawnError> {
         let program = sealed()?.as_raw_fd();
-        let Steps { mut list, mut stages, .. } = steps.supervision(&self.theirs, &self.watch);
+        let Steps { mut list, mut stages, .. } =
+            steps.supervision(&self.theirs, &self.watch, &self.moved);
         list.push((Step::ExecuteDescriptor { program, args, env }, OnFailure::Fail));
         stages.push(Stage::Init);
         Ok((list, stages))
@@ -78,6 +84,15 @@ fn too_long_for_the_command(error: SpawnError) -> SpawnError {
         (Stage::Init, Errno::TOOBIG) => SpawnError::new(Stage::Exec, Errno::TOOBIG),
         _ => error,
     }
+}
+
+/// Copies of what the caller has at the numbers that the image uses itself, if the command is to have it.
+fn moved(role: Role, spec: &Spec) -> pidns_sys::Result<[Option<OwnedFd>; 2]> {
+    if role == Role::Guard || spec.descriptors == Descriptors::Standard {
+        return Ok([None, None]);
+    }
+    let copy = |number| fd::copy_of_inherited(number, FLOOR);
+    Ok([copy(CONTROL_FD)?, copy(WATCH_FD)?])
 }
 
 static PROGRAM: OnceLock<OwnedFd> = OnceLock::new();

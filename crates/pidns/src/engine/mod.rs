@@ -23,7 +23,7 @@ use std::time::Duration;
 use pidns_sys::Errno;
 use pidns_sys::signal::{Signal, SignalSet};
 
-use crate::command::{Map, Proc};
+use crate::command::{Descriptors, Map, Proc};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
@@ -88,6 +88,7 @@ pub(crate) struct Spec {
     pub(crate) map: Map,
     /// The command's signal mask.
     pub(crate) mask: SignalSet,
+    pub(crate) descriptors: Descriptors,
     pub(crate) timeout: Option<Duration>,
     pub(crate) signal: Signal,
     pub(crate) grace: Duration,
@@ -112,12 +113,20 @@ pub(crate) enum Event {
     Gone,
 }
 
+/// Numbers inside, by the caller's number.
+pub(crate) type Members = std::collections::BTreeMap<u32, u32>;
+
 /// A command that runs, with all that it starts.
 pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     /// The host pid of number 1.
     fn init_pid(&self) -> u32;
     /// The command's number in the namespace.
     fn number(&self) -> Option<u32>;
+    /// Who is inside besides number 1, by the caller's number, with the numbers inside: for an engine whose namespaces
+    /// the kernel does not know.
+    fn members(&self) -> Option<Members> {
+        None
+    }
     /// A pidfd of number 1: readable once every process of the namespace has gone.
     fn pidfd(&self) -> BorrowedFd<'_>;
     /// A pidfd of number 1, where that is not whose end tells that all are gone.

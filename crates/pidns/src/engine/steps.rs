@@ -10,15 +10,15 @@ use pidns_sys::launch::{Failure, Namespaces, OnFailure, Step};
 use pidns_sys::privilege;
 
 use super::Spec;
-use crate::command::{Map, Proc};
+use crate::command::{Descriptors, Map, Proc};
 use crate::error::{SpawnError, Stage};
 
 /// Steps and, at the same places, their stages.
 pub(super) struct Steps<'a> {
     pub(super) list: Vec<(Step<'a>, OnFailure)>,
     pub(super) stages: Vec<Stage>,
-    /// The lowest descriptor that nobody has put in place.
-    unused: RawFd,
+    /// The lowest descriptor that nobody has put in place; `None` if the caller's are to pass the exec.
+    unused: Option<RawFd>,
     /// Further descriptors for a `pidns-init`, and where they go.
     passed: Vec<(RawFd, RawFd)>,
 }
@@ -46,7 +46,7 @@ impl<'a> Steps<'a> {
         Self {
             list: Vec::with_capacity(16),
             stages: Vec::with_capacity(16),
-            unused: 0,
+            unused: Some(0),
             passed: Vec::new(),
         }
     }
@@ -81,25 +81,38 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Puts the descriptors 0, 1 and 2 of the command in place.
+    /// Puts the descriptors 0, 1 and 2 of the command in place. One that is the caller's own is left as it is: if it is
+    /// closed, it may have become the place of something else, which is closed by the exec.
     pub(super) fn stdio(&mut self, spec: &'a Spec) {
         for (to, given) in (0..).zip(&spec.stdio) {
-            match given {
-                Some(from) => self.place(from, to),
-                None => self.push(Stage::Descriptors, Step::Keep(to)),
+            if let Some(from) = given {
+                self.place(from, to);
             }
         }
-        self.unused = 3;
+        self.unused = match spec.descriptors {
+            Descriptors::Standard => Some(3),
+            Descriptors::All => None,
+        };
     }
 
-    /// Lets nothing pass the exec but what is in place.
+    /// Lets nothing pass the exec but what is in place, unless all of the caller's is to.
     pub(super) fn close_others(&mut self) {
-        self.push(Stage::Descriptors, Step::CloseOnExecFrom(self.unused));
+        if let Some(unused) = self.unused {
+            self.push(Stage::Descriptors, Step::CloseOnExecFrom(unused));
+        }
     }
 
-    /// Lets nothing pass the exec but what is in place and the descriptors of a `pidns-init`.
-    pub(super) fn supervision(mut self, control: &OwnedFd, watch: &OwnedFd) -> Self {
+    /// Puts the descriptors of a `pidns-init` in place, and lets what waits for the command in `moved` pass the exec.
+    pub(super) fn supervision(
+        mut self,
+        control: &OwnedFd,
+        watch: &OwnedFd,
+        moved: &[Option<OwnedFd>],
+    ) -> Self {
         self.close_others();
+        for fd in moved.iter().flatten() {
+            self.push(Stage::Descriptors, Step::Keep(fd.as_raw_fd()));
+        }
         self.place(control, CONTROL_FD);
         self.place(watch, WATCH_FD);
         for (from, to) in std::mem::take(&mut self.passed) {

@@ -21,6 +21,7 @@ pub use process::Process;
 pub(crate) use process::{innermost, start_of};
 pub(crate) use world::own_id;
 
+use crate::engine::Members;
 use crate::registry::Entry;
 use crate::{Child, Command, Engine, SpawnError};
 use world::World;
@@ -149,6 +150,15 @@ impl PidNamespace {
         let mut all = lineage::descendants(root)?;
         all.retain(|pid| *pid != self.init);
         self.look_at_all(all)
+    }
+
+    /// These processes, whose numbers inside are known from elsewhere.
+    pub(crate) fn members(&self, members: &Members) -> io::Result<Vec<Process>> {
+        let mut found = self.look_at_all(members.keys().copied().collect())?;
+        for process in &mut found {
+            process.number = members.get(&process.pid).copied();
+        }
+        Ok(found)
     }
 
     fn look_at_all(&self, pids: Vec<u32>) -> io::Result<Vec<Process>> {

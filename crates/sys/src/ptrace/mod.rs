@@ -74,7 +74,13 @@ pub enum Resume {
     ToSyscallStop,
 }
 
-fn request(request: libc::c_uint, tid: Tid, addr: usize, data: *mut c_void) -> Result<()> {
+/// What libc takes the number of a request for.
+#[cfg(target_env = "musl")]
+type Request = libc::c_int;
+#[cfg(not(target_env = "musl"))]
+type Request = libc::c_uint;
+
+fn request(request: Request, tid: Tid, addr: usize, data: *mut c_void) -> Result<()> {
     // SAFETY: the callers below pass what their request wants; the kernel checks the rest.
     let ret = unsafe { libc::ptrace(request, tid.0, addr as *mut c_void, data) };
     crate::signal::check(ret).map(drop)
@@ -150,7 +156,7 @@ pub fn event_message(tid: Tid) -> Result<u64> {
 /// `ESRCH`.
 pub fn signal_mask(tid: Tid) -> Result<SignalSet> {
     let mut bits = 0u64;
-    request(libc::PTRACE_GETSIGMASK as libc::c_uint, tid, 8, (&raw mut bits).cast())?;
+    request(libc::PTRACE_GETSIGMASK as Request, tid, 8, (&raw mut bits).cast())?;
     Ok(SignalSet::from_bits(bits))
 }
 
@@ -160,7 +166,7 @@ pub fn signal_mask(tid: Tid) -> Result<SignalSet> {
 /// `ESRCH`.
 pub fn set_signal_mask(tid: Tid, set: SignalSet) -> Result<()> {
     let mut bits = set.bits();
-    request(libc::PTRACE_SETSIGMASK as libc::c_uint, tid, 8, (&raw mut bits).cast())
+    request(libc::PTRACE_SETSIGMASK as Request, tid, 8, (&raw mut bits).cast())
 }
 
 /// Sends `signal` to one task of a process. See tgkill(2).
@@ -188,7 +194,7 @@ pub fn signal_process(process: Tid, signal: i32) -> Result<()> {
 /// # Errors
 /// `ESRCH`; `EIO` on older kernels.
 pub fn rseq_area(tid: Tid) -> Result<u64> {
-    const GET_RSEQ_CONFIGURATION: libc::c_uint = 0x420f;
+    const GET_RSEQ_CONFIGURATION: Request = 0x420f;
     // struct ptrace_rseq_configuration: a pointer, then four 32-bit words.
     let mut configuration = [0u64; 3];
     let size = size_of_val(&configuration);

@@ -22,20 +22,21 @@ mod warden;
 
 use super::job::{self, Crowd, Job};
 use super::report::{self, Gone};
-use super::spawn::Place;
+use super::spawn::{Descriptors, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Errno, Forked, PollFd, SignalSet};
-use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
+use crate::protocol::{CONTROL_FD, Config, EventKind};
 
 /// Parts into warden and keeper, and runs the command to its end and that of all others.
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
     // Neither terminal nor group may end us. The command gets its own mask.
     sys::set_mask(SignalSet::ALL);
-    // Now: we have descriptors of our own later.
-    supervise::close_strangers(WATCH_FD.max(supervise::target(config)));
     match part() {
-        Ok(Side::Warden { keeper, ready }) => warden::run(keeper, ready),
+        Ok(Side::Warden { keeper, ready }) => {
+            supervise::close_strangers([keeper, ready]);
+            warden::run(keeper, ready)
+        }
         Ok(Side::Keeper(keeper)) => keeper.run(config, command, environment),
         Err(errno) => {
             let _ = report::send(&report::event(EventKind::ForkFailed, 0, errno.0));
@@ -93,7 +94,9 @@ impl Keeper {
         sys::become_subreaper().map_err(|_| FAILED)?;
         self.wait_for_warden().map_err(|Gone| FAILED)?;
         introduce().map_err(|_| FAILED)?;
-        let command = job::start(config, command, environment, SignalSet::ALL, Place::Inherited)?;
+        let place = Place::Inherited(Descriptors::of(config));
+        let command = job::start(config, command, environment, SignalSet::ALL, place)?;
+        supervise::close_strangers([self.warden, supervise::target(config)]);
         // Cannot fail: we do not lead a session.
         let _ = sys::lead_group();
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)

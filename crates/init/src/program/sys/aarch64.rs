@@ -5,6 +5,7 @@ use core::ffi::c_void;
 
 pub(super) mod nr {
     pub(crate) const EVENTFD2: usize = 19;
+    pub(crate) const DUP3: usize = 24;
     pub(crate) const IOCTL: usize = 29;
     pub(crate) const CHDIR: usize = 49;
     pub(crate) const FCHDIR: usize = 50;

@@ -402,6 +402,12 @@ pub(crate) fn close(fd: i32) {
     let _ = unsafe { syscall3(nr::CLOSE, fd as usize, 0, 0) };
 }
 
+/// Makes `to` a copy of `from` that passes an exec: dup3(2).
+pub(crate) fn duplicate(from: i32, to: i32) -> Result<()> {
+    // SAFETY: two numbers; the program has no owner types for descriptors.
+    check(unsafe { syscall3(nr::DUP3, from as usize, to as usize, 0) }).map(|_| ())
+}
+
 /// Closes all descriptors from `first` to `last`: close_range(2).
 pub(crate) fn close_range(first: u32, last: u32) -> Result<()> {
     // SAFETY: as `close`.

@@ -39,6 +39,7 @@ pub(super) mod nr {
     pub(crate) const PPOLL: usize = 271;
     pub(crate) const SIGNALFD4: usize = 289;
     pub(crate) const EVENTFD2: usize = 290;
+    pub(crate) const DUP3: usize = 292;
     pub(crate) const SETNS: usize = 308;
     pub(crate) const STATX: usize = 332;
     pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;

@@ -211,8 +211,7 @@ fn publish(
     let process = if newborn.is_thread { own } else { child };
     tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
-    let from_init = tracer.processes.get(&own).is_some_and(Process::is_init);
-    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers, from_init });
+    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers });
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
@@ -237,6 +236,12 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     let process =
         Process { walks_proc, writes_sysctls, in_proc, sigsys, ignores_children, ..process };
     tracer.processes.insert(child, process);
+    let number =
+        tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
+    let key = child.number().unsigned_abs();
+    tracer.on_roster(|roster| {
+        roster.insert(key, number.map_or(0, |number| number.raw().unsigned_abs()));
+    });
     signal::trust_host(tracer, child);
 }
 
@@ -274,21 +279,16 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) {
         registers.restore_arguments(&before);
         let _ = registers.store(tid);
     }
-    // Options are inherited, and what is asked of an init's threads is not asked of its children.
-    let is_init = tracer.process_of(tid).is_some_and(Process::is_init);
-    if is_init != birth.from_init {
-        let more = if is_init { Options::EXIT } else { Options::empty() };
-        let _ = ptrace::set_options(tid, options() | more);
-    }
 }
 
-/// What all are traced with. Threads of an init have [`Options::EXIT`] too.
+/// What all are traced with.
 pub(super) fn options() -> Options {
     Options::SYSGOOD
         | Options::FORK
         | Options::VFORK
         | Options::CLONE
         | Options::EXEC
+        | Options::EXIT
         | Options::SECCOMP
         | Options::EXIT_KILL
 }

@@ -9,14 +9,15 @@ use std::thread::{self, JoinHandle};
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, twin};
+use pidns_sys::{Errno, twin};
 
 use super::start::{self, First};
+use super::tracer::Roster;
 use crate::engine::control::Control;
 use crate::engine::image::Image;
 use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{Steps, as_c_strs};
-use crate::engine::{Event, Job, NumberOne, Spec};
+use crate::engine::{Event, Job, Members, NumberOne, Spec};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
@@ -31,6 +32,9 @@ struct Traced {
     control: Control,
     /// Watches over a command that is number 1 itself.
     guard: Option<Guard>,
+    /// Somebody is at the other end of the socket, as far as we know.
+    watched: bool,
+    roster: Roster,
     tracer: Option<Tracing>,
     status: Option<ExitStatus>,
 }
@@ -42,7 +46,8 @@ type Launched = Result<(u32, OwnedFd), SpawnError>;
 pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
     let (first, control, guard) = first(spec)?;
     let supervised = guard.is_none();
-    match follow(Arc::clone(spec), first) {
+    let roster = Roster::default();
+    match follow(Arc::clone(spec), first, Arc::clone(&roster)) {
         Ok((init, pidfd, tracer)) => {
             let mut traced = Traced {
                 init,
@@ -50,6 +55,8 @@ pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
                 pidfd,
                 control,
                 guard,
+                watched: true,
+                roster,
                 tracer: Some(tracer),
                 status: None,
             };
@@ -86,11 +93,15 @@ fn first(spec: &Spec) -> Result<(First, Control, Option<Guard>), SpawnError> {
 }
 
 /// Starts a tracer, and waits until it has started number 1.
-fn follow(spec: Arc<Spec>, first: First) -> Result<(u32, OwnedFd, Tracing), SpawnError> {
+fn follow(
+    spec: Arc<Spec>,
+    first: First,
+    roster: Roster,
+) -> Result<(u32, OwnedFd, Tracing), SpawnError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let tracer = thread::Builder::new()
         .name("pidns-tracer".into())
-        .spawn(move || trace(spec, first, sender))
+        .spawn(move || trace(spec, first, roster, sender))
         .map_err(|error| {
             SpawnError::from_raw(Stage::Engine, error.raw_os_error().unwrap_or_default())
         })?;
@@ -103,10 +114,15 @@ type Tracing = JoinHandle<io::Result<ExitStatus>>;
 type Guard = pidns_sys::launch::Launched;
 
 /// The tracer's thread, and what its twin does.
-fn trace(spec: Arc<Spec>, first: First, told: SyncSender<Launched>) -> io::Result<ExitStatus> {
+fn trace(
+    spec: Arc<Spec>,
+    first: First,
+    roster: Roster,
+    told: SyncSender<Launched>,
+) -> io::Result<ExitStatus> {
     let failed = told.clone();
     let ended = twin::run(move || {
-        let started = start::start(&spec, &first);
+        let started = start::start(&spec, &first, roster);
         // What was the command's is no longer ours: a pipe closes when the command's end does.
         drop((spec, first));
         let (started, tracer) = match started {
@@ -138,6 +154,12 @@ fn status_of(status: pidns_core::ExitStatus) -> Option<ExitStatus> {
 }
 
 impl Traced {
+    /// The guard has gone: because the command has ended, or somebody has killed it. Nobody else would see to it that
+    /// nothing survives us.
+    fn unguarded(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.watched) { self.kill() } else { Ok(()) }
+    }
+
     /// Waits until `pidns-init` has started the command.
     fn await_command(&mut self) -> Result<(), SpawnError> {
         let started = self.control.await_start();
@@ -158,17 +180,30 @@ impl Job for Traced {
         Some(self.number)
     }
 
+    fn members(&self) -> Option<Members> {
+        const TRIES: usize = 1000;
+        // A tracer that was killed with the lock held never lets it go.
+        (0..TRIES).find_map(|_| {
+            let roster = self.roster.try_lock().ok();
+            if roster.is_none() {
+                thread::yield_now();
+            }
+            roster.map(|roster| roster.clone())
+        })
+    }
+
     fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
 
     fn news(&self) -> BorrowedFd<'_> {
-        self.control.as_fd()
+        // A socket whose other end has gone would be readable for ever.
+        if self.watched { self.control.as_fd() } else { self.pidfd() }
     }
 
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         match self.control.next_event()? {
-            Some(Event::Gone) if self.guard.is_some() => {}
+            Some(Event::Gone) if self.guard.is_some() => self.unguarded()?,
             None if self.guard.is_none() => return Ok(None),
             None => {}
             event => return Ok(event),
@@ -187,7 +222,7 @@ impl Job for Traced {
     fn signal(&self, signal: Signal) -> io::Result<()> {
         match self.guard {
             None => Ok(self.control.signal(signal)?),
-            Some(_) => Ok(pidfd::send_signal(&self.pidfd, signal)?),
+            Some(_) => send_signal(&self.pidfd, signal),
         }
     }
 
@@ -207,7 +242,8 @@ impl Job for Traced {
     fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.join()?;
         if let Some(guard) = self.guard.take() {
-            // It sees the command's end too, and ends.
+            // It would end by itself, if nobody has stopped it.
+            send_signal(&guard.pidfd, Signal::KILL)?;
             collect(&guard.pidfd)?;
         }
         Ok(Some(status))

@@ -82,7 +82,7 @@ fn find(
         [b'/', ..] if !mentions_proc(path) => return Ok(None),
         [b'/', ..] => Base::Root,
         _ if directory == abi::AT_FDCWD => {
-            if !in_proc(tracer, entry.tid) && !(path.starts_with(b"..") && mentions_proc(path)) {
+            if !(in_proc(tracer, entry.tid) || path.starts_with(b"..") && mentions_proc(path)) {
                 return Ok(None);
             }
             Base::of_cwd(entry.tid)

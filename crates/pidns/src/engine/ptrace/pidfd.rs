@@ -61,8 +61,8 @@ fn target(tracer: &Tracer, tid: Tid, fd: i32) -> Result<pidns_core::TaskId, Errn
 /// ioctl(2) on a pidfd.
 pub(super) fn ioctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     const GET_INFO: u32 = 11;
-    const OWN: u32 = 6;
-    const FOR_CHILDREN: u32 = 7;
+    const OWN: u32 = 5;
+    const FOR_CHILDREN: u32 = 6;
     let number = entry.int(1).cast_unsigned() & 0xff;
     match number {
         GET_INFO => {
@@ -75,6 +75,7 @@ pub(super) fn ioctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             }
             Ok(Outcome::Then(After::Words(entry.long(2) + PID_OFFSET, 3)))
         }
+        OWN | FOR_CHILDREN if entry.long(2) != 0 => Err(Errno::INVAL),
         OWN | FOR_CHILDREN => {
             let task = target(tracer, entry.tid, entry.int(0))?;
             let found = match number {

@@ -40,6 +40,11 @@ fn is_native(tracer: &Tracer, parent: TaskId, info: &SigInfo) -> bool {
         return false;
     }
     let child = tracer.host_of(parent, info.pid).and_then(|tid| tracer.processes.get(&tid));
+    let process = tracer.tid(parent).and_then(|tid| tracer.process_of(tid));
+    if child.is_none() {
+        // It has collected itself.
+        return process.is_some_and(|process| process.had(info.pid));
+    }
     let parent = tracer.tid(parent).and_then(|tid| tracer.tasks.get(&tid)).map(|task| task.process);
     child.map(|child| child.parent) == parent
 }

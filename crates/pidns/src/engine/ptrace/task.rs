@@ -63,6 +63,10 @@ impl Task {
 
 /// What a task is about, as far as the tracer has to remember it.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a task, and a box a call would cost more"
+)]
 pub(super) enum Phase {
     /// Its own code, or a call that is none of our business.
     Running,
@@ -222,8 +226,6 @@ pub(super) struct Birth {
     pub(super) child_tid: u64,
     /// Its registers, where its parent's were changed for the call.
     pub(super) registers: Option<Registers>,
-    /// Its parent is a thread of an init.
-    pub(super) from_init: bool,
 }
 
 /// A process that the tracer has.
@@ -268,6 +270,11 @@ impl Process {
             self.ended.pop_front();
         }
         self.ended.push_back((child, number));
+    }
+
+    /// Says whether a child of this number has ended.
+    pub(super) fn had(&self, number: i32) -> bool {
+        self.ended.iter().any(|(_, known)| *known == number)
     }
 
     /// The number of a child that has ended.
