@@ -14,6 +14,7 @@ use crate::namespace::{PidNamespace, Process};
 use crate::registry::{Claim, Record};
 use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
+use crate::trace;
 
 /// A command that runs in its PID namespace, with all that it has started. Dropping it destroys the namespace.
 ///
@@ -231,7 +232,7 @@ impl Child {
         if self.state != State::Running {
             return Ok(None);
         }
-        Ok(match self.job.next_event()? {
+        let change = match self.job.next_event()? {
             None => None,
             Some(Event::Stopped(signal)) => Some(Change::Stopped(signal)),
             Some(Event::Continued) => Some(Change::Continued),
@@ -250,7 +251,11 @@ impl Child {
                 self.ended(State::Closing);
                 Some(Change::Ended)
             }
-        })
+        };
+        if let Some(change) = change {
+            trace::changed(&self.report, change);
+        }
+        Ok(change)
     }
 
     /// Descriptors of which at least one is readable when [`next_change`](Self::next_change) has news. With
@@ -284,6 +289,12 @@ impl Child {
             State::Gone(_) => Ok(()),
             _ => self.job.kill(),
         }
+    }
+
+    /// Whether the command's end has not been told yet.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_running(&self) -> bool {
+        self.state == State::Running
     }
 
     /// What is known so far; complete after [`wait`](Self::wait).
@@ -339,6 +350,7 @@ impl Child {
         self.report.status = self.report.status.or(own);
         let status = self.report.status.ok_or(Errno::CHILD)?;
         self.state = State::Gone(status);
+        trace::gone(&self.report);
         if let Some(mut claim) = self.claim.take() {
             // Those who wait for the job by its name do without, if they have to.
             let _ = claim.ended(status);
