@@ -159,16 +159,17 @@ impl HostWorld {
                     self.describe()
                 )));
             } else {
-                self.wait_for_a_word()?;
+                // Looking too often would keep those from running that are looked at.
+                self.wait_for_a_word(Duration::from_micros(50 << looks.min(7)))?;
             }
         }
     }
 
-    fn wait_for_a_word(&self) -> Result<(), WorldError> {
+    fn wait_for_a_word(&self, limit: Duration) -> Result<(), WorldError> {
         let stagehand = self.stagehand()?;
         let channels: Vec<&Near> =
             stagehand.slots[..self.actors.len()].iter().map(|(near, _)| near).collect();
-        raw_channel::wait_any(&channels, Duration::from_micros(50))?;
+        raw_channel::wait_any(&channels, limit)?;
         Ok(())
     }
 
@@ -221,7 +222,7 @@ impl World for HostWorld {
         let mut scene = Scene { caller: 0, verb: Verb::Fork, answer: None, events: Vec::new() };
         let deadline = Instant::now() + PATIENCE;
         while self.actors[0].watched.is_none() {
-            self.wait_for_a_word()?;
+            self.wait_for_a_word(Duration::from_millis(5))?;
             self.listen(&mut scene)?;
             if Instant::now() > deadline {
                 return Err(WorldError::Broken("the first actor does not appear".to_owned()));
