@@ -108,7 +108,12 @@ fn direct(next: &AtomicU64, end: u64, program: Option<&str>) -> Result<Summary, 
             return Ok(summary);
         }
         match play_seed(&mut host, seed, &mut summary) {
-            Err(WorldError::Broken(why)) => summary.broken.push(format!("seed {seed}: {why}\n")),
+            // A machine that is busy, or short of processes, deserves a second try.
+            Err(WorldError::Broken(_)) => {
+                if let Err(WorldError::Broken(why)) = play_seed(&mut host, seed, &mut summary) {
+                    summary.broken.push(format!("seed {seed}: {why}\n"));
+                }
+            }
             other => other?,
         }
     }
