@@ -82,6 +82,44 @@ fn other_entries_of_the_kernel_are_refused() {
 }
 
 #[test]
+fn the_32_bit_entry_of_the_kernel_kills() {
+    // mov eax, 20 (getpid of i386); int 0x80; ret
+    let script = "import mmap\n\
+                  m = mmap.mmap(-1, 4096, prot=7)\n\
+                  m.write(bytes([0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xc3]))\n\
+                  f = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))\n\
+                  pid = os.fork()\n\
+                  if pid == 0:\n\
+                  \x20 print(f(), flush=True); os._exit(0)\n\
+                  print(os.waitstatus_to_exitcode(os.wait()[1]))";
+    let Some(shown) = python(script) else { return };
+    // SIGSYS by our filter; SIGSEGV by a kernel without that entry.
+    assert!(["-31\n", "-11\n"].contains(&shown.as_str()), "{shown}");
+}
+
+#[test]
+fn vfork_children_that_stay_and_threads_that_race_with_exec_leave_nothing() {
+    let sleep = marked_sleep(51);
+    let script = format!(
+        "import threading, subprocess\n\
+         # A vfork child that is killed, and one that becomes a program while others start.\n\
+         for _ in range(20):\n\
+         \x20 pid = os.fork()\n\
+         \x20 if pid == 0:\n\
+         \x20   def start():\n\
+         \x20     for _ in range(5): subprocess.Popen('{sleep}'.split())\n\
+         \x20   ts = [threading.Thread(target=start) for _ in range(4)]\n\
+         \x20   [t.start() for t in ts]\n\
+         \x20   os.execv('/bin/sh', ['sh', '-c', '{sleep} & exit'])\n\
+         \x20 os.waitpid(pid, 0)\n\
+         print('end')"
+    );
+    let Some(shown) = python(&script) else { return };
+    assert_eq!(shown, "end\n");
+    assert_eq!(survivors(&sleep), 0);
+}
+
+#[test]
 fn a_clone_that_asks_not_to_be_traced_is_traced() {
     // CLONE_UNTRACED | SIGCHLD: the child would have the host's number.
     let script = "pid = call(56, 0x00800000 | 17, 0, 0, 0, 0)\n\
