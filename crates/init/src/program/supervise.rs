@@ -108,7 +108,7 @@ pub(crate) fn close_strangers<const N: usize>(own: [i32; N]) {
     loop {
         let next = own.iter().copied().filter(|&fd| fd > last).min();
         let end = next.map_or(u32::MAX, |fd| fd as u32 - 1);
-        if last as u32 + 1 <= end {
+        if (last as u32) < end {
             let _ = sys::close_range(last as u32 + 1, end);
         }
         match next {
