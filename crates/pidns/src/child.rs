@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, poll};
 
+use crate::engine::enter::Door;
 use crate::engine::{Chosen, Engine, Event, Job};
 use crate::error::{SpawnError, Stage};
 use crate::namespace::{PidNamespace, Process};
@@ -35,6 +36,8 @@ pub struct Child {
     report: Report,
     /// How others find the job.
     claim: Option<Claim>,
+    /// Where others ask us.
+    door: Option<Door>,
     /// The namespace that the command is in, if it was there before.
     visited: Option<PidNamespace>,
 }
@@ -101,6 +104,7 @@ impl Child {
             since: now,
             report,
             claim: None,
+            door: None,
             visited: None,
         }
     }
@@ -122,6 +126,7 @@ impl Child {
         command: &[OsString],
     ) -> Result<(), SpawnError> {
         let engine = self.report.engine;
+        self.open_door();
         let mut claim = match name {
             Some(claim) => claim,
             None if engine == Engine::Kernel => return Ok(()),
@@ -131,10 +136,18 @@ impl Child {
             },
         };
         let init = self.init_pid();
-        let record = Record::new(engine, init, self.job.number(), command);
+        let door = self.door.as_ref().map(Door::path);
+        let record = Record::new(engine, init, self.job.number(), door, command);
         claim.publish(record).map_err(|error| SpawnError::of_io(Stage::Name, &error))?;
         self.claim = Some(claim);
         Ok(())
+    }
+
+    /// Where others are to ask the supervisor, has it answer. A job that cannot have that does without.
+    fn open_door(&mut self) {
+        let Some(behind) = self.job.door() else { return };
+        let Ok(end) = self.job.pidfd().try_clone_to_owned() else { return };
+        self.door = Door::open(behind, end).ok();
     }
 
     /// The caller's number of number 1 of the namespace, which is the command itself with
@@ -159,7 +172,8 @@ impl Child {
         let pidfd = self.job.pidfd().try_clone_to_owned()?;
         let number_one = self.job.number_one().map(|fd| fd.try_clone_to_owned()).transpose()?;
         let (engine, init) = (self.report.engine, self.init_pid());
-        Ok(PidNamespace::new(engine, init, pidfd, number_one, self.report.number))
+        let namespace = PidNamespace::new(engine, init, pidfd, number_one, self.report.number);
+        Ok(namespace.with_door(self.door.as_ref().map(|door| door.path().to_owned())))
     }
 
     /// Waits until the command has ended and all other processes of the namespace are killed and reaped. Closes
