@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-use pidns_init::protocol::{EventKind, RequestKind};
+use pidns_init::protocol::{Config, EventKind, RequestKind};
 use support::{Directory, children, eventually, find, job};
 
 /// Runs a script to its end and returns what it wrote.
@@ -111,6 +111,25 @@ fn the_descriptors_of_the_socket_do_not_reach_the_command_without_close_range_ei
     let Some(text) = output_of(setup) else { return };
     // 9 is one that only close_range would reach; 3 is the directory.
     assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3", "9"]);
+}
+
+#[test]
+fn all_descriptors_reach_the_command_if_the_supervisor_says_so() {
+    let setup = job::shell("ls /proc/self/fd").with(|config| config.flags |= Config::INHERIT);
+    let Some(text) = output_of(setup) else { return };
+    // 9 is one that the supervisor has left open; 3 is the directory.
+    assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3", "9"]);
+}
+
+#[test]
+fn a_descriptor_that_stood_in_the_way_is_put_back() {
+    let setup = job::shell("ls /proc/self/fd").with(|config| {
+        config.flags |= Config::INHERIT;
+        config.moved = [-1, 9];
+    });
+    let Some(text) = output_of(setup) else { return };
+    // 9 has become 4; 3 is the directory.
+    assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3", "4"]);
 }
 
 #[test]

@@ -74,5 +74,5 @@ fn a_job_of_any_ci_keeps_a_report() {
     let report = std::fs::read_to_string(directory.join("job.json")).unwrap();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["exit_code"], 123);
-    assert_eq!(report["leaks"][0]["command"], serde_json::json!(["sleep", daemon.seconds()]));
+    assert!(daemon.is_reported(&report["leaks"]), "{report}");
 }

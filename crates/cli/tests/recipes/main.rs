@@ -13,6 +13,7 @@ mod make;
 mod node;
 mod podman;
 mod python;
+mod shell;
 mod slurm;
 mod support;
 mod systemd;

@@ -51,7 +51,6 @@ fn without_pidns_the_same_line_succeeds_and_the_process_stays() {
 }
 
 #[test]
-#[ignore = "the command gets no descriptors but 0, 1 and 2"]
 fn the_job_server_reaches_a_make_below_pidns() {
     if !is_gnu_make() {
         skip!("GNU make is not installed");

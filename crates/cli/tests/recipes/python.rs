@@ -106,8 +106,8 @@ fn a_tool_call_says_what_became_of_the_command() {
     assert_eq!(answer["exit_code"], 7, "{answer}");
     assert_eq!(answer["timed_out"], false, "{answer}");
     assert_eq!(answer["output"], "hello\n", "{answer}");
-    let sleeper = format!("sleep {}", daemon.seconds());
-    assert_eq!(answer["left_behind"], serde_json::json!([sleeper]), "{answer}");
+    assert!(answer["left_behind"][0].as_str().is_some_and(|left| daemon.is_in(left)), "{answer}");
+    assert_eq!(answer["left_behind"].as_array().map(Vec::len), Some(1), "{answer}");
 }
 
 #[test]

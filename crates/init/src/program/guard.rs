@@ -18,7 +18,7 @@ pub(crate) fn run(config: &Config) -> ! {
     // with the supervisor. Cannot fail: a process that has just been made leads no group.
     let _ = sys::lead_session();
     supervise::close_standard_fds();
-    supervise::close_strangers();
+    supervise::close_strangers([]);
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());
@@ -95,6 +95,7 @@ impl Guard {
                     }
                 }
                 Asked::Go => {}
+                Asked::Guest(descriptors) => descriptors.into_iter().for_each(sys::close),
             }
         }
         Ok(())

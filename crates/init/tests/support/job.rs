@@ -50,6 +50,7 @@ pub(crate) fn command<S: AsRef<OsStr>>(command: &[S]) -> Setup {
             timeout_ns: 0,
             grace_ns: 0,
             sigmask: 0,
+            moved: [-1, -1],
         },
         command: command.iter().map(|argument| c_string(argument.as_ref().as_bytes())).collect(),
         environment,

@@ -4,30 +4,35 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-use pidns_init::protocol::{Role, SUPERVISED};
+use pidns_init::protocol::{CONTROL_FD, Role, SUPERVISED, WATCH_FD};
 use pidns_sys::launch::{self, Launched, Namespaces, OnFailure, Step, Strings};
 use pidns_sys::{Errno, fd, pidfd, program};
 
 use super::Spec;
 use super::control::Control;
 use super::steps::{Steps, as_c_strs, failed};
+use crate::command::Descriptors;
 use crate::error::{SpawnError, Stage};
-use crate::stdio::FLOOR;
+use crate::stdio::{FLOOR, HIGH_FLOOR};
 
 /// A `pidns-init` about to be started: its end of the socket, and what it watches us by.
 pub(super) struct Image {
     theirs: OwnedFd,
     watch: OwnedFd,
+    /// What the command is to have at the numbers that the image uses itself.
+    moved: [Option<OwnedFd>; 2],
 }
 
 impl Image {
     /// Makes the descriptors, with the configuration for `role` waiting in them, and returns our end of the socket too.
     pub(super) fn new(role: Role, spec: &Spec) -> Result<(Self, Control), SpawnError> {
         let make = || {
-            let (control, theirs) = Control::new(role, spec)?;
+            let moved = moved(role, spec)?;
+            let numbers = moved.each_ref().map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd));
+            let (control, theirs) = Control::new(role, spec, numbers)?;
             let theirs = fd::at_or_above(theirs, FLOOR)?;
             let watch = fd::at_or_above(pidfd::of_self()?, FLOOR)?;
-            Ok((Self { theirs, watch }, control))
+            Ok((Self { theirs, watch, moved }, control))
         };
         make().map_err(|errno| SpawnError::new(Stage::Descriptors, errno))
     }
@@ -47,6 +52,11 @@ impl Image {
             .map_err(|failure| too_long_for_the_command(failed(failure, &stages)))
     }
 
+    /// The program, its end of the socket, and what it watches the caller by, for somebody else to start it with.
+    pub(super) fn parts(&self) -> Result<[BorrowedFd<'_>; 3], SpawnError> {
+        Ok([sealed()?, self.theirs.as_fd(), self.watch.as_fd()])
+    }
+
     /// Adds to `steps` the descriptors of the image and its exec.
     pub(super) fn finish<'a>(
         &'a self,
@@ -55,7 +65,8 @@ impl Image {
         env: &'a Strings<'a>,
     ) -> Result<(StepList<'a>, Vec<Stage>), SpawnError> {
         let program = sealed()?.as_raw_fd();
-        let Steps { mut list, mut stages, .. } = steps.supervision(&self.theirs, &self.watch);
+        let Steps { mut list, mut stages, .. } =
+            steps.supervision(&self.theirs, &self.watch, &self.moved);
         list.push((Step::ExecuteDescriptor { program, args, env }, OnFailure::Fail));
         stages.push(Stage::Init);
         Ok((list, stages))
@@ -80,6 +91,15 @@ fn too_long_for_the_command(error: SpawnError) -> SpawnError {
     }
 }
 
+/// Copies of what the caller has at the numbers that the image uses itself, if the command is to have it.
+fn moved(role: Role, spec: &Spec) -> pidns_sys::Result<[Option<OwnedFd>; 2]> {
+    if role == Role::Guard || spec.descriptors == Descriptors::Standard {
+        return Ok([None, None]);
+    }
+    let copy = |number| fd::copy_of_inherited(number, FLOOR);
+    Ok([copy(CONTROL_FD)?, copy(WATCH_FD)?])
+}
+
 static PROGRAM: OnceLock<OwnedFd> = OnceLock::new();
 
 /// The program, sealed in memory: made at the first launch. A failure is not kept: the next launch tries again.
@@ -89,7 +109,7 @@ fn sealed() -> Result<BorrowedFd<'static>, SpawnError> {
     }
     let program = program::in_memory("pidns-init", pidns_init::IMAGE)
         .or_else(|errno| in_file().ok_or(errno))
-        .and_then(|program| fd::at_or_above(program, FLOOR))
+        .and_then(|program| fd::at_or_above(program, HIGH_FLOOR))
         .map_err(|errno| SpawnError::new(Stage::Image, errno))?;
     Ok(PROGRAM.get_or_init(|| program).as_fd())
 }

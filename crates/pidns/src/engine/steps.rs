@@ -10,15 +10,17 @@ use pidns_sys::launch::{Failure, Namespaces, OnFailure, Step};
 use pidns_sys::privilege;
 
 use super::Spec;
-use crate::command::{Map, Proc};
+use crate::command::{Descriptors, Map, Proc};
 use crate::error::{SpawnError, Stage};
 
 /// Steps and, at the same places, their stages.
 pub(super) struct Steps<'a> {
     pub(super) list: Vec<(Step<'a>, OnFailure)>,
     pub(super) stages: Vec<Stage>,
-    /// The lowest descriptor that nobody has put in place.
-    unused: RawFd,
+    /// The lowest descriptor that nobody has put in place; `None` if the caller's are to pass the exec.
+    unused: Option<RawFd>,
+    /// Further descriptors for a `pidns-init`, and where they go.
+    passed: Vec<(RawFd, RawFd)>,
 }
 
 /// The ids that a new user namespace maps: one user, one group.
@@ -41,7 +43,12 @@ impl IdMaps {
 impl<'a> Steps<'a> {
     /// No steps yet.
     pub(super) fn none() -> Self {
-        Self { list: Vec::with_capacity(16), stages: Vec::with_capacity(16), unused: 0 }
+        Self {
+            list: Vec::with_capacity(16),
+            stages: Vec::with_capacity(16),
+            unused: Some(0),
+            passed: Vec::new(),
+        }
     }
 
     /// The steps that set up the new namespaces and the working directory.
@@ -82,20 +89,42 @@ impl<'a> Steps<'a> {
                 self.place(from, to);
             }
         }
-        self.unused = 3;
+        self.unused = match spec.descriptors {
+            Descriptors::Standard => Some(3),
+            Descriptors::All => None,
+        };
     }
 
-    /// Lets nothing pass the exec but what is in place.
+    /// Lets nothing pass the exec but what is in place, unless all of the caller's is to.
     pub(super) fn close_others(&mut self) {
-        self.push(Stage::Descriptors, Step::CloseOnExecFrom(self.unused));
+        if let Some(unused) = self.unused {
+            self.push(Stage::Descriptors, Step::CloseOnExecFrom(unused));
+        }
     }
 
-    /// Lets nothing pass the exec but what is in place and the descriptors of a `pidns-init`.
-    pub(super) fn supervision(mut self, control: &OwnedFd, watch: &OwnedFd) -> Self {
+    /// Puts the descriptors of a `pidns-init` in place, and lets what waits for the command in `moved` pass the exec.
+    pub(super) fn supervision(
+        mut self,
+        control: &OwnedFd,
+        watch: &OwnedFd,
+        moved: &[Option<OwnedFd>],
+    ) -> Self {
         self.close_others();
+        for fd in moved.iter().flatten() {
+            self.push(Stage::Descriptors, Step::Keep(fd.as_raw_fd()));
+        }
         self.place(control, CONTROL_FD);
         self.place(watch, WATCH_FD);
+        for (from, to) in std::mem::take(&mut self.passed) {
+            self.push(Stage::Descriptors, Step::Place { from, to });
+        }
         self
+    }
+
+    /// Gives a `pidns-init` another descriptor, which is at or above
+    /// [`HIGH_FLOOR`](crate::stdio::HIGH_FLOOR).
+    pub(super) fn pass(&mut self, from: &OwnedFd, to: RawFd) {
+        self.passed.push((from.as_raw_fd(), to));
     }
 
     pub(super) fn push(&mut self, stage: Stage, step: Step<'a>) {

@@ -36,6 +36,26 @@ impl Daemon {
         self.processes().into_iter().any(|(_, line)| is_sleeper(&line, &self.seconds))
     }
 
+    /// Whether `output` has it in a list of what was left behind.
+    pub(crate) fn is_listed(&self, output: &str) -> bool {
+        let mut list =
+            output.lines().filter_map(|line| line.trim_start().strip_prefix("pidns:   number "));
+        list.any(|process| self.is_in(process))
+    }
+
+    /// Whether the list `leaks` of a report has it.
+    pub(crate) fn is_reported(&self, leaks: &serde_json::Value) -> bool {
+        let last = |process: &serde_json::Value| {
+            Some(self.is_in(process["command"].as_array()?.last()?.as_str()?))
+        };
+        leaks.as_array().is_some_and(|leaks| leaks.iter().any(|leak| last(leak) == Some(true)))
+    }
+
+    /// Whether a command line is its own: `sleep`, or that of the shell which is just about to become it.
+    pub(crate) fn is_in(&self, command_line: &str) -> bool {
+        command_line.ends_with(&self.seconds)
+    }
+
     /// Asserts that nothing is left: not the daemon, and nothing that was about to become one.
     pub(crate) fn assert_gone(&self) {
         assert_eq!(self.processes(), []);

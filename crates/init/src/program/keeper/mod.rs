@@ -22,6 +22,7 @@ mod warden;
 
 use super::job::{self, Crowd, Job};
 use super::report::{self, Gone};
+use super::spawn::{Descriptors, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Errno, Forked, PollFd, SignalSet};
@@ -31,10 +32,11 @@ use crate::protocol::{CONTROL_FD, Config, EventKind};
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
     // Neither terminal nor group may end us. The command gets its own mask.
     sys::set_mask(SignalSet::ALL);
-    // Now: we have descriptors of our own later.
-    supervise::close_strangers();
     match part() {
-        Ok(Side::Warden { keeper, ready }) => warden::run(keeper, ready),
+        Ok(Side::Warden { keeper, ready }) => {
+            supervise::close_strangers([keeper, ready]);
+            warden::run(keeper, ready)
+        }
         Ok(Side::Keeper(keeper)) => keeper.run(config, command, environment),
         Err(errno) => {
             let _ = report::send(&report::event(EventKind::ForkFailed, 0, errno.0));
@@ -74,11 +76,14 @@ struct Keeper {
 impl Keeper {
     fn run(self, config: &Config, command: Option<Command>, environment: Strings) -> ! {
         sys::set_name(c"pidns-keeper");
+        let warden = self.warden;
         let code = match self.start(config, command, environment) {
             Ok(mut job) => job.live(),
             Err(code) => code,
         };
         sweep::sweep(sweep::PATIENCE_NS);
+        // Somebody may have stopped it, and it is the one that is waited for.
+        let _ = sys::pidfd_kill(warden, sys::SIGCONT);
         sys::exit(code)
     }
 
@@ -92,7 +97,9 @@ impl Keeper {
         sys::become_subreaper().map_err(|_| FAILED)?;
         self.wait_for_warden().map_err(|Gone| FAILED)?;
         introduce().map_err(|_| FAILED)?;
-        let command = job::start(config, command, environment, SignalSet::ALL)?;
+        let place = Place::Inherited(Descriptors::of(config));
+        let command = job::start(config, command, environment, SignalSet::ALL, place)?;
+        supervise::close_strangers([self.warden, supervise::target(config)]);
         // Cannot fail: we do not lead a session.
         let _ = sys::lead_group();
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)

@@ -15,11 +15,13 @@ mod arch;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("pidns-init speaks to Linux on x86-64 and AArch64 only");
 
+mod entry;
 mod files;
 mod processes;
 mod socket;
 
 use arch::{nr, syscall3, syscall6};
+pub(crate) use entry::*;
 pub(crate) use files::*;
 pub(crate) use processes::*;
 pub(crate) use socket::*;
@@ -396,6 +398,12 @@ pub(crate) fn is_subreaper() -> bool {
 pub(crate) fn close(fd: i32) {
     // SAFETY: the program has no owner types for descriptors; nothing uses `fd` after this.
     let _ = unsafe { syscall3(nr::CLOSE, fd as usize, 0, 0) };
+}
+
+/// Makes `to` a copy of `from` that passes an exec: dup3(2).
+pub(crate) fn duplicate(from: i32, to: i32) -> Result<()> {
+    // SAFETY: two numbers; the program has no owner types for descriptors.
+    check(unsafe { syscall3(nr::DUP3, from as usize, to as usize, 0) }).map(|_| ())
 }
 
 /// Closes all descriptors from `first` to `last`: close_range(2).

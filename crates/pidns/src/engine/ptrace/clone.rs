@@ -211,8 +211,7 @@ fn publish(
     let process = if newborn.is_thread { own } else { child };
     tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
-    let from_init = tracer.processes.get(&own).is_some_and(Process::is_init);
-    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers, from_init });
+    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers });
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
@@ -230,13 +229,17 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
         return;
     }
     let parent = if newborn.shares_parent { creator.parent } else { own };
-    let (walks_proc, writes_sysctls, in_proc) =
-        (creator.walks_proc, creator.writes_sysctls, creator.in_proc);
+    let (filters, in_proc) = (creator.filters, creator.in_proc);
     let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
     let Some(process) = describe(tracer, child, parent) else { return };
-    let process =
-        Process { walks_proc, writes_sysctls, in_proc, sigsys, ignores_children, ..process };
+    let process = Process { filters, in_proc, sigsys, ignores_children, ..process };
     tracer.processes.insert(child, process);
+    let number =
+        tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
+    let key = child.number().unsigned_abs();
+    tracer.on_roster(|roster| {
+        roster.insert(key, number.map_or(0, |number| number.raw().unsigned_abs()));
+    });
     signal::trust_host(tracer, child);
 }
 
@@ -249,8 +252,7 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         parent,
         adopted: 0,
         threads: [tid].into(),
-        walks_proc: false,
-        writes_sysctls: false,
+        filters: Default::default(),
         in_proc: false,
         sigsys: Disposition::Default,
         ignores_children: false,
@@ -274,21 +276,16 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) {
         registers.restore_arguments(&before);
         let _ = registers.store(tid);
     }
-    // Options are inherited, and what is asked of an init's threads is not asked of its children.
-    let is_init = tracer.process_of(tid).is_some_and(Process::is_init);
-    if is_init != birth.from_init {
-        let more = if is_init { Options::EXIT } else { Options::empty() };
-        let _ = ptrace::set_options(tid, options() | more);
-    }
 }
 
-/// What all are traced with. Threads of an init have [`Options::EXIT`] too.
+/// What all are traced with.
 pub(super) fn options() -> Options {
     Options::SYSGOOD
         | Options::FORK
         | Options::VFORK
         | Options::CLONE
         | Options::EXEC
+        | Options::EXIT
         | Options::SECCOMP
         | Options::EXIT_KILL
 }

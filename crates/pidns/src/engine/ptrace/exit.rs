@@ -7,9 +7,9 @@
 use pidns_core::{ExitOutcome, ExitStatus, GroupId, Signal, TaskId};
 use pidns_sys::ptrace::{self, Tid};
 
-use super::clone;
-use super::task::{Phase, Stopped};
+use super::task::{Phase, Process, Stopped};
 use super::tracer::Tracer;
+use super::{clone, robust};
 
 /// How a signal ends a process.
 pub(super) fn killed(signal: i32, dumped: bool) -> ExitStatus {
@@ -32,6 +32,9 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     }
     if leads {
         tracer.zombies.insert(tid, task.id);
+        tracer.on_roster(|roster| {
+            roster.remove(&tid.number().unsigned_abs());
+        });
         remember(tracer, tid);
     }
     leave(tracer, task.id, status);
@@ -115,9 +118,14 @@ fn become_ghost(tracer: &mut Tracer, tid: Tid) {
     tracer.zombies.insert(ghost, id);
 }
 
-/// A thread of an init is in its exit stop.
+/// A task is in its exit stop.
 pub(super) fn leaving(tracer: &mut Tracer, stopped: Stopped) {
     let tid = stopped.tid();
+    robust::repair(tracer, tid);
+    if !tracer.process_of(tid).is_some_and(Process::is_init) {
+        // Core is told when the host has collected it: then it is a zombie for its parent.
+        return stopped.run();
+    }
     let status = ptrace::event_message(tid)
         .map_or(ExitStatus::exited(0), |message| ExitStatus::from_raw(message as i32));
     let Some(id) = tracer.id(tid) else { return stopped.run() };

@@ -12,11 +12,13 @@ use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, twin};
 
 use super::start::{self, First};
+use super::tracer::Roster;
 use crate::engine::control::Control;
+use crate::engine::enter::Behind;
 use crate::engine::image::Image;
 use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{Steps, as_c_strs};
-use crate::engine::{Event, Job, NumberOne, Spec};
+use crate::engine::{Event, Job, Members, NumberOne, Spec};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
@@ -33,6 +35,7 @@ struct Traced {
     guard: Option<Guard>,
     /// Somebody is at the other end of the socket, as far as we know.
     watched: bool,
+    roster: Roster,
     tracer: Option<Tracing>,
     status: Option<ExitStatus>,
 }
@@ -44,7 +47,8 @@ type Launched = Result<(u32, OwnedFd), SpawnError>;
 pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
     let (first, control, guard) = first(spec)?;
     let supervised = guard.is_none();
-    match follow(Arc::clone(spec), first) {
+    let roster = Roster::default();
+    match follow(Arc::clone(spec), first, Arc::clone(&roster)) {
         Ok((init, pidfd, tracer)) => {
             let mut traced = Traced {
                 init,
@@ -53,6 +57,7 @@ pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
                 control,
                 guard,
                 watched: true,
+                roster,
                 tracer: Some(tracer),
                 status: None,
             };
@@ -89,11 +94,15 @@ fn first(spec: &Spec) -> Result<(First, Control, Option<Guard>), SpawnError> {
 }
 
 /// Starts a tracer, and waits until it has started number 1.
-fn follow(spec: Arc<Spec>, first: First) -> Result<(u32, OwnedFd, Tracing), SpawnError> {
+fn follow(
+    spec: Arc<Spec>,
+    first: First,
+    roster: Roster,
+) -> Result<(u32, OwnedFd, Tracing), SpawnError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let tracer = thread::Builder::new()
         .name("pidns-tracer".into())
-        .spawn(move || trace(spec, first, sender))
+        .spawn(move || trace(spec, first, roster, sender))
         .map_err(|error| {
             SpawnError::from_raw(Stage::Engine, error.raw_os_error().unwrap_or_default())
         })?;
@@ -106,10 +115,15 @@ type Tracing = JoinHandle<io::Result<ExitStatus>>;
 type Guard = pidns_sys::launch::Launched;
 
 /// The tracer's thread, and what its twin does.
-fn trace(spec: Arc<Spec>, first: First, told: SyncSender<Launched>) -> io::Result<ExitStatus> {
+fn trace(
+    spec: Arc<Spec>,
+    first: First,
+    roster: Roster,
+    told: SyncSender<Launched>,
+) -> io::Result<ExitStatus> {
     let failed = told.clone();
     let ended = twin::run(move || {
-        let started = start::start(&spec, &first);
+        let started = start::start(&spec, &first, roster);
         // What was the command's is no longer ours: a pipe closes when the command's end does.
         drop((spec, first));
         let (started, tracer) = match started {
@@ -167,6 +181,19 @@ impl Job for Traced {
         Some(self.number)
     }
 
+    fn members(&self) -> Option<Members> {
+        members(&self.roster)
+    }
+
+    fn door(&self) -> Option<Box<dyn Behind>> {
+        // A command that is number 1 takes nobody in.
+        if self.guard.is_some() {
+            return None;
+        }
+        let control = self.control.try_clone().ok()?;
+        Some(Box::new(Office { control, roster: Arc::clone(&self.roster), init: self.init }))
+    }
+
     fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
@@ -222,6 +249,37 @@ impl Job for Traced {
             collect(&guard.pidfd)?;
         }
         Ok(Some(status))
+    }
+}
+
+fn members(roster: &Roster) -> Option<Members> {
+    const TRIES: usize = 1000;
+    // A tracer that was killed with the lock held never lets it go.
+    (0..TRIES).find_map(|_| {
+        let roster = roster.try_lock().ok();
+        if roster.is_none() {
+            thread::yield_now();
+        }
+        roster.map(|roster| roster.clone())
+    })
+}
+
+/// Answers what others ask.
+struct Office {
+    control: Control,
+    roster: Roster,
+    init: u32,
+}
+
+impl Behind for Office {
+    fn members(&self) -> Option<Members> {
+        let mut members = members(&self.roster)?;
+        members.insert(self.init, 1);
+        Some(members)
+    }
+
+    fn take_in(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+        self.control.send_guest(descriptors)
     }
 }
 

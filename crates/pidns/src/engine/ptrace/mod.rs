@@ -48,6 +48,7 @@ mod other;
 mod path;
 mod pidfd;
 mod procfs;
+mod robust;
 mod session;
 mod signal;
 mod start;

@@ -1,5 +1,6 @@
 //! pidfds: the host's, opened by our numbers. What they may be used for inside ends at the namespace's border.
 
+use pidns_core::TaskState;
 use pidns_sys::ptrace::Tid;
 use pidns_sys::ptrace::siginfo::PID_OFFSET;
 use pidns_sys::{Errno, abi};
@@ -48,6 +49,7 @@ fn send(tracer: &mut Tracer, entry: &Entry) -> Handled {
         .set
         .pidfd_send_signal(entry.id, pid, entry.int(1), info, &guest, &mut tracer.effects)
         .map_err(errno)?;
+    tracer.settle();
     Ok(Outcome::Done(0))
 }
 
@@ -61,8 +63,8 @@ fn target(tracer: &Tracer, tid: Tid, fd: i32) -> Result<pidns_core::TaskId, Errn
 /// ioctl(2) on a pidfd.
 pub(super) fn ioctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     const GET_INFO: u32 = 11;
-    const OWN: u32 = 6;
-    const FOR_CHILDREN: u32 = 7;
+    const OWN: u32 = 5;
+    const FOR_CHILDREN: u32 = 6;
     let number = entry.int(1).cast_unsigned() & 0xff;
     match number {
         GET_INFO => {
@@ -75,8 +77,12 @@ pub(super) fn ioctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             }
             Ok(Outcome::Then(After::Words(entry.long(2) + PID_OFFSET, 3)))
         }
+        OWN | FOR_CHILDREN if entry.long(2) != 0 => Err(Errno::INVAL),
         OWN | FOR_CHILDREN => {
             let task = target(tracer, entry.tid, entry.int(0))?;
+            if tracer.set.state(task) != Ok(TaskState::Live) {
+                return Err(Errno::SRCH);
+            }
             let found = match number {
                 OWN => tracer.set.ns_of(task),
                 // Unlike the link in /proc, also before it has its first process. // SET-09

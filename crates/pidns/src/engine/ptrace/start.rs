@@ -8,15 +8,15 @@ use pidns_core::{CloneArgs, Config, Delivery, Root, TaskSet};
 use pidns_sys::landlock::Ruleset;
 use pidns_sys::launch::traced::{self, Traced};
 use pidns_sys::launch::{Namespaces, OnFailure, ShellArgs, Step, Strings};
-use pidns_sys::ptrace::{Options, Tid};
+use pidns_sys::ptrace::Tid;
 use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, pidfd, privilege, twin};
 
 use super::affinity::Affinity;
 use super::host::Host;
 use super::memory::PathBuffer;
-use super::task::{Stopped, Task};
-use super::tracer::Tracer;
+use super::task::{Filter, Stopped, Task};
+use super::tracer::{Roster, Tracer};
 use super::{clone, filter, signal};
 use crate::engine::Spec;
 use crate::engine::image::{self, Image, StepList};
@@ -32,7 +32,11 @@ pub(super) enum First {
 }
 
 /// Starts number 1 of `spec`. To be called in the twin that is to be the tracer.
-pub(super) fn start(spec: &Spec, first: &First) -> Result<(Tracer, u32, OwnedFd), SpawnError> {
+pub(super) fn start(
+    spec: &Spec,
+    first: &First,
+    roster: Roster,
+) -> Result<(Tracer, u32, OwnedFd), SpawnError> {
     twin::adopt_orphans().map_err(engine)?;
     let confinement = Confinement::new()?;
     let traced = match first {
@@ -42,7 +46,8 @@ pub(super) fn start(spec: &Spec, first: &First) -> Result<(Tracer, u32, OwnedFd)
     let init = traced.tid.number().unsigned_abs();
     // It is traced and not collected, so the number is its own.
     let pidfd = pidfd::open(init).map_err(engine)?;
-    let tracer = table(traced.tid)?;
+    let mut tracer = table(traced.tid, roster)?;
+    tracer.image = matches!(first, First::Init(_)).then_some(traced.tid);
     // It has stopped at its exec.
     Stopped::new(traced.tid).run();
     Ok((tracer, init, pidfd))
@@ -129,15 +134,14 @@ fn launch_behind<'a>(
     confinement.add(list, stages);
     list.extend(exec);
     stages.extend(stage);
-    let options = clone::options() | Options::EXIT;
-    traced::launch_traced(options, list).map_err(|failure| match failure.step {
+    traced::launch_traced(clone::options(), list).map_err(|failure| match failure.step {
         None => SpawnError::new(Stage::Engine, failure.errno),
         Some(_) => failed(failure, stages),
     })
 }
 
 /// The process table at the start: the tracer as number 1 of level 0, and its child as number 1 of level 1.
-fn table(init: Tid) -> Result<Tracer, SpawnError> {
+fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
     let core = |error: pidns_core::Errno| engine(super::call::errno(error));
     let own = i32::try_from(std::process::id()).ok().and_then(Tid::new);
     let own = own.ok_or_else(|| engine(Errno::SRCH))?;
@@ -147,6 +151,7 @@ fn table(init: Tid) -> Result<Tracer, SpawnError> {
     let outside = set.boot(own, own).map_err(core)?;
     let args = CloneArgs::new_pid_ns();
     let id = set.clone_task(outside, &args, &Root, || init, init, &mut effects).map_err(core)?;
+    let home = set.ns_of(id).map_err(core)?;
     let mut tracer = Tracer {
         set,
         effects,
@@ -156,6 +161,9 @@ fn table(init: Tid) -> Result<Tracer, SpawnError> {
         births: HashMap::new(),
         strangers: HashMap::new(),
         outside,
+        home,
+        roster,
+        image: None,
         init: Some(init),
         ended: None,
         namespaces: BTreeMap::new(),
@@ -163,8 +171,7 @@ fn table(init: Tid) -> Result<Tracer, SpawnError> {
         uid: privilege::effective_uid(),
         one_user: true,
         ghosts: 0,
-        walker: filter::walker().to_bytes(),
-        writer: filter::writer().to_bytes(),
+        filters: Filter::ALL.map(|filter| filter::more(filter).to_bytes()),
         affinity: Affinity::new(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! and its effects become signals, resumed tasks, and notes. Nothing here blocks but [`ptrace::next_event`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pidns_core::{Effect, ExitStatus, GroupId, NsId, Pid, Signal, TaskId, TaskSet};
 use pidns_sys::Errno;
@@ -12,7 +13,9 @@ use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 use super::affinity::Affinity;
 use super::memory::PathBuffer;
 use super::procfs::listing::Cursors;
-use super::task::{Birth, Phase, Process, Stopped, Task};
+use super::task::{Birth, Filter, Phase, Process, Stopped, Task};
+use crate::engine::Members;
+
 use super::{call, clone, exec, exit, signal, wait};
 
 /// All that the tracer knows.
@@ -30,6 +33,11 @@ pub(super) struct Tracer {
     pub(super) strangers: HashMap<Tid, Stopped>,
     /// The tracer's own place in the set: number 1 of level 0, the parent of the first init.
     pub(super) outside: TaskId,
+    /// The first init's namespace, and who is in it: for the caller to look at.
+    pub(super) home: NsId,
+    pub(super) roster: Roster,
+    /// The first init, if it is our own `pidns-init`.
+    pub(super) image: Option<Tid>,
     /// The host's number of the first init, and how it ended.
     pub(super) init: Option<Tid>,
     pub(super) ended: Option<ExitStatus>,
@@ -43,14 +51,15 @@ pub(super) struct Tracer {
     pub(super) one_user: bool,
     /// How many zombies had to give up their number.
     pub(super) ghosts: i32,
-    /// The second filter.
-    pub(super) walker: Vec<u8>,
-    /// The third filter.
-    pub(super) writer: Vec<u8>,
+    /// The programs of the filters that processes get when they need them, in the order of [`Filter::ALL`].
+    pub(super) filters: [Vec<u8>; Filter::ALL.len()],
     pub(super) affinity: Affinity,
     pub(super) paths: PathBuffer,
     pub(super) cursors: Cursors,
 }
+
+/// The processes of a job besides number 1, by the host's number, with their numbers inside.
+pub(super) type Roster = Arc<Mutex<Members>>;
 
 impl Tracer {
     /// Follows the tasks until the first init is gone, with all that it held together.
@@ -177,6 +186,12 @@ impl Tracer {
             // The number is its own: we have not collected it.
             let _ = ptrace::signal_task(entry.process, tid, pidns_sys::abi::SIGKILL);
         }
+    }
+
+    /// Changes what the caller sees.
+    pub(super) fn on_roster(&self, change: impl FnOnce(&mut Members)) {
+        // A poisoned lock would mean that the caller's thread has panicked in a look.
+        change(&mut self.roster.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// A number that no host gives to a task: above the largest `pid_max`.
