@@ -7,6 +7,7 @@
 mod core;
 mod launch;
 mod measure;
+mod ptrace;
 mod tools;
 
 use std::env;
@@ -21,6 +22,7 @@ fn main() -> anyhow::Result<()> {
     match words.as_slice() {
         ["core", rest @ ..] => core::run(&ALLOCATOR, rest.first().copied().unwrap_or_default()),
         ["launch", rest @ ..] => launch::run(rest),
-        _ => anyhow::bail!("usage: pidns-benches core|launch"),
+        ["ptrace", rest @ ..] => ptrace::run(rest),
+        _ => anyhow::bail!("usage: pidns-benches core|launch|ptrace"),
     }
 }

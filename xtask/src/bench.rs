@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::chart::{self, Chart};
 use crate::sh;
 
-const MUSL: &str = "x86_64-unknown-linux-musl";
+pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";
 
 const CHARTS: [Chart; 2] = [
     Chart {
@@ -62,13 +62,21 @@ fn lines_of(command: &mut Command) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// A static `pidns`, where the musl target is installed.
-pub(crate) fn static_program() -> Result<Option<PathBuf>> {
+/// Whether static programs can be built; says so if not.
+pub(crate) fn has_musl() -> bool {
     let installed = Command::new("rustup").args(["target", "list", "--installed"]).output();
-    if !installed.is_ok_and(|output| {
+    let has = installed.is_ok_and(|output| {
         String::from_utf8_lossy(&output.stdout).lines().any(|line| line == MUSL)
-    }) {
+    });
+    if !has {
         println!("skipped: a static pidns: rustup has no {MUSL} (rustup target add {MUSL})");
+    }
+    has
+}
+
+/// A static `pidns`, where it can be built.
+pub(crate) fn static_program() -> Result<Option<PathBuf>> {
+    if !has_musl() {
         return Ok(None);
     }
     sh::run(&mut sh::cargo(&format!("build --quiet --release -p pidns-cli --target {MUSL}")))?;

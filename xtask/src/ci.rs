@@ -2,11 +2,14 @@
 
 use anyhow::Result;
 
-use crate::{layers, sh};
+use crate::{bench, layers, sh};
 
 pub(crate) fn run() -> Result<()> {
     sh::run(&mut sh::cargo("fmt --all --check"))?;
     sh::run(&mut sh::cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
+    if bench::has_musl() {
+        sh::run(&mut sh::cargo(&format!("check --quiet -p pidns-cli --target {}", bench::MUSL)))?;
+    }
     let mut docs = sh::cargo("doc --workspace --no-deps --all-features");
     sh::run(docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     layers::check()

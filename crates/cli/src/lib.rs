@@ -5,9 +5,16 @@
 
 pub mod args;
 mod completions;
+mod doctor;
+mod exec;
 mod exit;
+mod kill;
+mod ps;
 mod run;
+mod start;
+mod target;
 mod text;
+mod wait;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -22,6 +29,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match action {
         Action::Run(run) => exit::report(run::run(&run)),
+        Action::Ps(args) => exit::report(ps::ps(&args)),
+        Action::Exec(args) => exit::report(exec::exec(&args)),
+        Action::Kill(args) => exit::report(kill::kill(&args)),
+        Action::Wait(args) => exit::report(wait::wait(&args)),
+        Action::Doctor(args) => exit::report(doctor::doctor(&args)),
         Action::Completions { shell } => exit::report(completions::print(shell)),
     }
 }

@@ -1,10 +1,12 @@
 //! Words on the command line: durations and signals; and durations in messages.
 
-use std::ffi::OsStr;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use pidns::Signal;
+
+use crate::exit::Failure;
 
 /// Reads a duration as timeout(1) does: a decimal number with `s`, `m`, `h`, `d` or nothing for seconds; `ms` too.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -27,6 +29,11 @@ const HOW: &str = "use a number of seconds, or one with ms, s, m, h or d, such a
 /// Reads a signal: a name with or without SIG, or a number.
 pub(crate) fn signal(text: &str) -> Result<Signal, pidns::UnknownSignal> {
     text.parse()
+}
+
+/// Reads the name of a job.
+pub(crate) fn name(text: &str) -> Result<String, pidns::BadName> {
+    pidns::check_name(text).map(|()| text.to_owned())
 }
 
 /// Writes a duration for a person: three significant digits or whole seconds.
@@ -56,10 +63,38 @@ pub(crate) fn quoted(word: &OsStr) -> String {
     format!("'{}'", visible.replace('\'', "'\\''"))
 }
 
+/// Writes a command line so that a shell would read it back.
+pub(crate) fn words(command: &[OsString]) -> String {
+    let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+/// The words of a command line as JSON has them: what is no text is marked.
+pub(crate) fn lossy(command: &[OsString]) -> Vec<String> {
+    command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// The text of an error, without the "(os error N)" that std adds.
 pub(crate) fn without_number(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// Writes `value` as JSON for people, with a newline.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    let mut json = serde_json::to_string_pretty(value).expect("it has string keys only");
+    json.push('\n');
+    json
+}
+
+/// Writes `answer` to standard output. A reader that has had enough is no failure.
+pub(crate) fn print(answer: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(answer.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("cannot write to standard output", without_number(&error)))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

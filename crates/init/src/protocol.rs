@@ -6,17 +6,26 @@
 //!
 //! This file is compiled twice: into the library, for the supervisor, and into the freestanding image.
 
+use core::ffi::CStr;
+
 /// The descriptor on which the image finds its end of the socket.
 pub const CONTROL_FD: i32 = 3;
 
 /// The descriptor on which the image finds a pidfd of the supervisor: readable once the supervisor is gone.
 pub const WATCH_FD: i32 = 4;
 
+/// The descriptor on which a [`Role::Visitor`] finds a pidfd of number 1 of the namespace that it is to enter, and a
+/// [`Role::Keeper`] one of a process that it is to end with.
+pub const TARGET_FD: i32 = 5;
+
+/// The descriptor on which a [`Role::Visitor`] finds that number 1's root directory, with [`Entry::CHANGE_ROOT`].
+pub const ROOT_FD: i32 = 6;
+
 /// The first argument that tells the image that a supervisor speaks on [`CONTROL_FD`].
-pub const SUPERVISED: &str = "--supervised";
+pub const SUPERVISED: &CStr = c"--supervised";
 
 /// Marks a [`Config`] of this layout.
-pub const MAGIC: u32 = 0x7069_6431;
+pub const MAGIC: u32 = 0x7069_6432;
 
 /// What the image is to be.
 #[repr(u32)]
@@ -28,6 +37,13 @@ pub enum Role {
     /// A guard outside of the namespace, for a command that is number 1 itself: receives a pidfd of number 1 over
     /// the socket, enforces the time limit, and kills number 1 when the supervisor has gone.
     Guard = 2,
+    /// No namespace, two processes: a child subreaper that starts the command as [`Init`](Self::Init) does, looks for
+    /// all that it has left behind and kills it, and a second one above, which does the same should the first be
+    /// killed. Both go when nothing is left.
+    Keeper = 3,
+    /// A process outside of a PID namespace that is there already: enters as the [`Entry`] says, which follows the
+    /// [`Config`], and runs the command inside. The command goes when this process or the supervisor does.
+    Visitor = 4,
 }
 
 /// The first record of the supervisor.
@@ -38,7 +54,7 @@ pub struct Config {
     pub magic: u32,
     /// A [`Role`], as a number.
     pub role: u32,
-    /// Bits of [`Config::HOLD`].
+    /// Bits of [`Config::HOLD`] and [`Config::INHERIT`].
     pub flags: u32,
     /// Sent to a command that is out of time, and to those it left behind, if [`grace_ns`](Self::grace_ns) is not 0.
     pub signal: u32,
@@ -48,12 +64,72 @@ pub struct Config {
     pub grace_ns: u64,
     /// The command's signal mask: bit n-1 blocks signal n.
     pub sigmask: u64,
+    /// With [`INHERIT`](Self::INHERIT): where the command's own [`CONTROL_FD`] and [`WATCH_FD`] wait, until the command
+    /// has them back; -1 for one that is to be closed.
+    pub moved: [i32; 2],
 }
 
 impl Config {
     /// Flag: after [`EventKind::Exited`], leave all other processes alone until [`RequestKind::Go`] has come, so
     /// that the supervisor can look at them.
     pub const HOLD: u32 = 1;
+
+    /// Flag: the command has all descriptors that the image was started with, but those that lead to the supervisor;
+    /// without it, only 0, 1 and 2.
+    pub const INHERIT: u32 = 2;
+    /// Flag for a [`Role::Keeper`]: on [`TARGET_FD`] is a pidfd of another process, whose end is to be the command's.
+    pub const WITH_TARGET: u32 = 4;
+}
+
+/// The second record to a [`Role::Visitor`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which namespaces of the process behind [`TARGET_FD`] to enter: `CLONE_NEW*`, as setns(2) takes them.
+    pub namespaces: u32,
+    /// Bits of [`Entry::CHANGE_ROOT`] and its like.
+    pub flags: u32,
+    /// The user to become, with [`Entry::SET_IDS`]: by its number inside.
+    pub uid: u32,
+    /// The group to become, with [`Entry::SET_IDS`].
+    pub gid: u32,
+    /// The working directory, by its path inside; a zero ends it.
+    pub directory: [u8; Entry::DIRECTORY_SIZE],
+}
+
+impl Entry {
+    /// The longest path that the kernel takes, with its zero: PATH_MAX.
+    pub const DIRECTORY_SIZE: usize = 4096;
+    /// Flag: what is on [`ROOT_FD`] is to be the root directory.
+    pub const CHANGE_ROOT: u32 = 1;
+    /// Flag: take on [`uid`](Self::uid) and [`gid`](Self::gid), and leave all other groups.
+    pub const SET_IDS: u32 = 2;
+    /// Flag: if the directory is not there, the root directory will do.
+    pub const DIRECTORY_IF_POSSIBLE: u32 = 4;
+
+    /// The record as it goes over the socket.
+    pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
+        let words = [self.namespaces, self.flags, self.uid, self.gid].map(u32::to_ne_bytes);
+        let mut bytes = [0; size_of::<Self>()];
+        let (first, second) = bytes.split_at_mut(16);
+        first.copy_from_slice(words.as_flattened());
+        second.copy_from_slice(&self.directory);
+        bytes
+    }
+}
+
+/// The steps of an entry, as [`EventKind::EnterFailed`] names them.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryStep {
+    /// Entering the namespaces.
+    Namespaces = 1,
+    /// Changing the root directory.
+    Root = 2,
+    /// Taking on the ids.
+    Ids = 3,
+    /// Changing the working directory.
+    Directory = 4,
 }
 
 /// What a supervisor asks of the image.
@@ -98,6 +174,14 @@ pub enum EventKind {
     Exited = 7,
     /// The command has been ended by the signal [`Event::value`].
     Signaled = 8,
+    /// There is a keeper, [`Event::pid`], and the packet carries a pidfd of it. Comes first.
+    Keeper = 9,
+    /// The process [`Event::pid`] is left and will not go: it may not be killed, and [`Event::value`] is the errno, or
+    /// it has been killed to no effect, and that is 0.
+    Stuck = 10,
+    /// The namespace could not be entered: the [`EntryStep`] [`Event::pid`] has failed, and [`Event::value`] is the
+    /// errno. The image exits after this.
+    EnterFailed = 11,
 }
 
 /// A record from the image.
@@ -125,10 +209,13 @@ impl Config {
     pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
         let words = [self.magic, self.role, self.flags, self.signal].map(u32::to_ne_bytes);
         let longs = [self.timeout_ns, self.grace_ns, self.sigmask].map(u64::to_ne_bytes);
+        let numbers = self.moved.map(i32::to_ne_bytes);
         let mut bytes = [0; size_of::<Self>()];
-        let (first, second) = bytes.split_at_mut(16);
+        let (first, rest) = bytes.split_at_mut(16);
+        let (second, third) = rest.split_at_mut(24);
         first.copy_from_slice(words.as_flattened());
         second.copy_from_slice(longs.as_flattened());
+        third.copy_from_slice(numbers.as_flattened());
         bytes
     }
 }

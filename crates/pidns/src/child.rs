@@ -1,18 +1,24 @@
 //! A command that runs.
 
+use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use pidns_sys::poll;
 use pidns_sys::signal::Signal;
+use pidns_sys::{Errno, poll};
 
-use crate::engine::{Engine, Event, Job};
+use crate::engine::{Chosen, Engine, Event, Job};
+use crate::error::{SpawnError, Stage};
 use crate::namespace::{PidNamespace, Process};
+use crate::registry::{Claim, Record};
 use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
 
 /// A command that runs in its PID namespace, with all that it has started. Dropping it destroys the namespace.
+///
+/// Of a command that was started in a namespace that was there before, by [`PidNamespace::spawn`], all that is said
+/// here of the namespace is true of that command alone: it is what is waited for and killed.
 #[derive(Debug)]
 pub struct Child {
     /// The other end of the command's standard input, if piped.
@@ -26,10 +32,14 @@ pub struct Child {
     hold: bool,
     since: Instant,
     report: Report,
+    /// How others find the job.
+    claim: Option<Claim>,
+    /// The namespace that the command is in, if it was there before.
+    visited: Option<PidNamespace>,
 }
 
-/// How often, and how far apart, leftovers are looked at until two looks agree.
-const SETTLE_LOOKS: u32 = 10;
+/// For how long, and how far apart, leftovers are looked at until two looks agree.
+const SETTLE: Duration = Duration::from_millis(50);
 const SETTLE_PAUSE: Duration = Duration::from_millis(5);
 
 /// How far a job has come.
@@ -61,16 +71,17 @@ pub enum Change {
 
 impl Child {
     pub(crate) fn new(
-        engine: Engine,
-        job: Box<dyn Job>,
+        chosen: Chosen,
         ours: [Option<OwnedFd>; 3],
         hold: bool,
         start: Instant,
     ) -> Self {
         let now = Instant::now();
+        let Chosen { engine, job, passed_over } = chosen;
         let [stdin, stdout, stderr] = ours;
         let report = Report {
             engine,
+            passed_over,
             init_pid: job.init_pid(),
             number: job.number(),
             status: None,
@@ -88,7 +99,41 @@ impl Child {
             hold,
             since: now,
             report,
+            claim: None,
+            visited: None,
         }
+    }
+
+    /// The command is in this namespace, which was there before it.
+    pub(crate) fn visiting(mut self, namespace: PidNamespace) -> Self {
+        self.report.init_pid = namespace.init_pid();
+        self.visited = Some(namespace);
+        self
+    }
+
+    /// Lets others find the job: by its name or, if the kernel does not know its namespace, by its number.
+    ///
+    /// # Errors
+    /// Where the file of the name cannot be written. For a job without a name, that is no failure.
+    pub(crate) fn register(
+        &mut self,
+        name: Option<Claim>,
+        command: &[OsString],
+    ) -> Result<(), SpawnError> {
+        let engine = self.report.engine;
+        let mut claim = match name {
+            Some(claim) => claim,
+            None if engine == Engine::Kernel => return Ok(()),
+            None => match Claim::number(self.init_pid()) {
+                Ok(claim) => claim,
+                Err(_) => return Ok(()),
+            },
+        };
+        let init = self.init_pid();
+        let record = Record::new(engine, init, self.job.number(), command);
+        claim.publish(record).map_err(|error| SpawnError::of_io(Stage::Name, &error))?;
+        self.claim = Some(claim);
+        Ok(())
     }
 
     /// The caller's number of number 1 of the namespace, which is the command itself with
@@ -107,14 +152,20 @@ impl Child {
     /// # Errors
     /// `EMFILE`, `ENFILE`.
     pub fn namespace(&self) -> io::Result<PidNamespace> {
-        Ok(PidNamespace::new(self.init_pid(), self.job.pidfd().try_clone_to_owned()?))
+        if let Some(visited) = &self.visited {
+            return visited.try_clone();
+        }
+        let pidfd = self.job.pidfd().try_clone_to_owned()?;
+        let number_one = self.job.number_one().map(|fd| fd.try_clone_to_owned()).transpose()?;
+        let (engine, init) = (self.report.engine, self.init_pid());
+        Ok(PidNamespace::new(engine, init, pidfd, number_one, self.report.number))
     }
 
     /// Waits until the command has ended and all other processes of the namespace are killed and reaped. Closes
     /// [`stdin`](Self::stdin) first.
     ///
     /// # Errors
-    /// Those of the kernel's waits; none in practice.
+    /// `ECHILD` with [`as_init`](crate::Command::as_init), before Linux 6.15, if somebody else has collected the command.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         loop {
@@ -262,14 +313,16 @@ impl Child {
     /// have to agree, or the last one counts.
     fn leftovers(&self) -> io::Result<Vec<Process>> {
         let namespace = self.namespace()?;
-        let mut before = namespace.processes()?;
-        for _ in 0..SETTLE_LOOKS {
-            if before.is_empty() {
-                break;
-            }
+        let look = || match self.job.members() {
+            Some(members) => namespace.members(&members),
+            None => namespace.descendants(),
+        };
+        let start = Instant::now();
+        let mut before = look()?;
+        while !before.is_empty() && start.elapsed() < SETTLE {
             // Number 1 waits for us, so this is a pause that its death cuts short.
             poll::readable([self.pidfd()], Some(SETTLE_PAUSE))?;
-            let now = namespace.processes()?;
+            let now = look()?;
             let settled =
                 now.iter().map(Process::identity).eq(before.iter().map(Process::identity));
             before = now;
@@ -282,9 +335,14 @@ impl Child {
 
     fn reap(&mut self) -> io::Result<ExitStatus> {
         let own = self.job.reap()?;
-        let status = *self.report.status.get_or_insert(own);
         self.report.times.zap = self.since.elapsed();
+        self.report.status = self.report.status.or(own);
+        let status = self.report.status.ok_or(Errno::CHILD)?;
         self.state = State::Gone(status);
+        if let Some(mut claim) = self.claim.take() {
+            // Those who wait for the job by its name do without, if they have to.
+            let _ = claim.ended(status);
+        }
         Ok(status)
     }
 }
@@ -293,7 +351,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         if !matches!(self.state, State::Gone(_)) && self.job.kill().is_ok() {
             // There is nobody to tell.
-            let _ = self.job.reap();
+            let _ = self.reap();
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,8 +15,10 @@ use pidns_sys::environ;
 use pidns_sys::signal::{Signal, SignalSet};
 
 use crate::child::Child;
-use crate::engine::{self, Engine, NumberOne, Spec};
+use crate::engine::{self, Engine, NumberOne, Spec, enter};
 use crate::error::{SpawnError, Stage};
+use crate::namespace::PidNamespace;
+use crate::registry::Claim;
 use crate::status::ExitStatus;
 use crate::stdio::{Direction, Opened, Stdio};
 
@@ -50,6 +54,17 @@ pub enum Leftovers {
     List,
 }
 
+/// Which of the caller's descriptors reach the command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Descriptors {
+    /// The standard ones, 0, 1 and 2, as [`Command::stdin`] and its neighbours say.
+    #[default]
+    Standard,
+    /// Besides, all of the caller's that are not close-on-exec, at their numbers: what a shell, make or systemd passes
+    /// on by number. See execve(2).
+    All,
+}
+
 /// A command to be run in a PID namespace of its own. Reads like [`std::process::Command`].
 ///
 /// ```no_run
@@ -75,6 +90,8 @@ pub struct Command {
     signal: Signal,
     grace: Duration,
     leftovers: Leftovers,
+    name: Option<String>,
+    descriptors: Descriptors,
 }
 
 /// What a command wrote, and how it ended.
@@ -109,6 +126,8 @@ impl Command {
             signal: Signal::TERM,
             grace: Duration::ZERO,
             leftovers: Leftovers::Ignore,
+            name: None,
+            descriptors: Descriptors::Standard,
         }
     }
 
@@ -224,12 +243,27 @@ impl Command {
         self
     }
 
+    /// Registers the job under `name`, for other processes of the same user to find it by
+    /// [`PidNamespace::named`](crate::PidNamespace::named) and `pidns ps`, `exec`, `kill` and `wait`. Only one job at a
+    /// time has a name; [`check_name`](crate::check_name) says what can be one. It is free again when the job has been
+    /// waited for, or when this process ends, however that comes.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Says which of the caller's descriptors reach the command: the standard ones unless called.
+    pub fn descriptors(&mut self, descriptors: Descriptors) -> &mut Self {
+        self.descriptors = descriptors;
+        self
+    }
+
     /// Starts the command and returns once its program has been executed.
     ///
     /// # Errors
     /// The stage that failed, and why. Nothing is left running then.
     pub fn spawn(&mut self) -> Result<Child, SpawnError> {
-        self.spawn_with(Stdio::inherit)
+        self.spawn_with(Stdio::inherit, Stdio::inherit)
     }
 
     /// Runs the command to its end, and all that it started.
@@ -240,14 +274,15 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Runs the command to its end with standard output and error collected, unless said otherwise.
+    /// Runs the command to its end with standard output and error collected and nothing on standard input, unless said
+    /// otherwise.
     ///
     /// A process that was left behind cannot keep this waiting: it is gone before.
     ///
     /// # Errors
     /// As [`status`](Self::status), and those of reading.
     pub fn output(&mut self) -> io::Result<Output> {
-        let mut child = self.spawn_with(Stdio::piped)?;
+        let mut child = self.spawn_with(Stdio::null, Stdio::piped)?;
         drop(child.stdin.take());
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
@@ -261,27 +296,54 @@ impl Command {
         })
     }
 
-    fn spawn_with(&mut self, default: fn() -> Stdio) -> Result<Child, SpawnError> {
+    /// Starts the command, with what stands for the descriptors of which nothing was said.
+    fn spawn_with(
+        &mut self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<Child, SpawnError> {
         let start = Instant::now();
+        let (spec, ours) = self.ready(stdin, outputs)?;
+        let spec = Arc::new(spec);
+        let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
+        let chosen = engine::launch(self.engine, &spec)?;
+        let mut child = Child::new(chosen, ours, spec.hold, start);
+        child.register(claim, &self.args)?;
+        Ok(child)
+    }
+
+    /// Starts the command in a namespace that is there.
+    pub(crate) fn spawn_in(&mut self, namespace: &PidNamespace) -> Result<Child, SpawnError> {
+        let start = Instant::now();
+        let (spec, ours) = self.ready(Stdio::inherit, Stdio::inherit)?;
+        let visited =
+            namespace.try_clone().map_err(|error| SpawnError::of_io(Stage::Descriptors, &error))?;
+        let chosen = enter::launch(namespace, spec)?;
+        Ok(Child::new(chosen, ours, false, start).visiting(visited))
+    }
+
+    /// What an engine has to know, and the caller's ends of pipes.
+    fn ready(
+        &self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<(Spec, [Option<OwnedFd>; 3]), SpawnError> {
         let open = |stdio: &Option<Stdio>, direction, default: fn() -> Stdio| match stdio {
             Some(stdio) => stdio.open(direction),
             None => default().open(direction),
         };
-        // As std does: a command whose output is collected still reads from nowhere unless told.
-        let stdin = open(&self.stdin, Direction::Read, Stdio::inherit)?;
-        let stdout = open(&self.stdout, Direction::Write, default)?;
-        let stderr = open(&self.stderr, Direction::Write, default)?;
+        let stdin = open(&self.stdin, Direction::Read, stdin)?;
+        let stdout = open(&self.stdout, Direction::Write, outputs)?;
+        let stderr = open(&self.stderr, Direction::Write, outputs)?;
         let (theirs, ours): (Vec<_>, Vec<_>) = [stdin, stdout, stderr]
             .into_iter()
             .map(|Opened { theirs, ours }| (theirs, ours))
             .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
-        let spec = self.spec(stdio)?;
-        let (engine, job) = engine::launch(self.engine, &spec)?;
-        Ok(Child::new(engine, job, ours.try_into().expect("three descriptors"), spec.hold, start))
+        Ok((self.spec(stdio)?, ours.try_into().expect("three descriptors")))
     }
 
-    fn spec(&self, stdio: [Option<std::os::fd::OwnedFd>; 3]) -> Result<Spec, SpawnError> {
+    fn spec(&self, stdio: [Option<OwnedFd>; 3]) -> Result<Spec, SpawnError> {
         let hold = self.leftovers == Leftovers::List;
         if hold && self.number_one == NumberOne::Command {
             // When number 1 ends, the others are killed with it: there is no moment for a look.
@@ -296,10 +358,12 @@ impl Command {
             proc: self.proc,
             map: self.map,
             mask: self.mask,
+            descriptors: self.descriptors,
             timeout: self.timeout,
             signal: self.signal,
             grace: self.grace,
             hold,
+            beside: None,
         })
     }
 
@@ -316,6 +380,10 @@ impl Command {
         }
         Ok(all)
     }
+}
+
+fn no_name(error: io::Error) -> SpawnError {
+    SpawnError::of_io(Stage::Name, &error)
 }
 
 /// The name in `name=value`. A first `=` belongs to the name, as std has it.

@@ -14,8 +14,9 @@
 //! ```
 //!
 //! The library installs no signal handler and changes no process-wide state; it may be called from any thread, and a
-//! thread that started a job may end before it. Children are handled by pidfd and are invisible to a `waitpid(-1)`
-//! elsewhere in the program. Launching costs the same however much memory the caller has.
+//! thread that started a job may end before it. Children are handled by pidfd, and how a command ended comes to be known
+//! even if a `waitpid(-1)` elsewhere in the program has collected them, or SIGCHLD is ignored (with
+//! [`Command::as_init`], since Linux 6.15). Launching costs the same however much memory the caller has.
 //!
 //! # Features
 //! * `serde`: [`Report`] and what it holds can be serialised.
@@ -26,16 +27,20 @@ mod command;
 mod engine;
 mod error;
 mod namespace;
+pub mod probe;
+mod proc_files;
+mod registry;
 mod report;
 mod status;
 mod stdio;
 
 pub use child::{Change, Child};
-pub use command::{Command, Leftovers, Map, Output, Proc};
-pub use engine::Engine;
+pub use command::{Command, Descriptors, Leftovers, Map, Output, Proc};
+pub use engine::{Engine, PassedOver};
 pub use error::{SpawnError, Stage};
-pub use namespace::{PidNamespace, Process};
+pub use namespace::{OpenError, PidNamespace, Process, Summary};
 pub use pidns_sys::signal::{Signal, SignalSet, UnknownSignal};
+pub use registry::{BadName, check_name};
 pub use report::{Report, Times, Usage};
 pub use status::ExitStatus;
 pub use stdio::Stdio;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Engine, ExitStatus, Process};
+use crate::{Engine, ExitStatus, PassedOver, Process};
 
 /// What is known of a job. Complete once [`Child::wait`](crate::Child::wait) has returned.
 #[derive(Clone, Debug)]
@@ -10,6 +10,8 @@ use crate::{Engine, ExitStatus, Process};
 pub struct Report {
     /// Which engine ran it.
     pub engine: Engine,
+    /// Those that [`Engine::Auto`] has tried before, which do not work here.
+    pub passed_over: Vec<PassedOver>,
     /// The host pid of number 1.
     pub init_pid: u32,
     /// The command's number in its namespace, once it runs.

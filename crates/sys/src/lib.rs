@@ -8,16 +8,25 @@
 //! * [`launch`]: start a process from a list of steps, without copying the caller's memory.
 //! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
 //! * [`fd`], [`socket`], [`program`], [`poll`], [`tty`]: descriptors.
+//! * [`file`], [`system`], [`privilege`]: files, the machine, and who the caller is.
+//! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
+//!   that shares all memory.
 //! * [`environ`]: the caller's environment, exactly.
 
-mod clone3;
+#[cfg(target_arch = "x86_64")]
+pub mod abi;
+mod clone;
+pub mod cpu;
 pub mod environ;
 pub mod fd;
+pub mod file;
+pub mod landlock;
 pub mod launch;
 pub mod pidfd;
 pub mod poll;
 pub mod privilege;
 pub mod program;
+pub mod ptrace;
 pub mod raw_channel;
 pub mod raw_clone;
 pub mod raw_errno;
@@ -26,9 +35,12 @@ pub mod raw_ns;
 pub mod raw_signal;
 pub mod raw_trace;
 pub mod raw_wait;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
+pub mod system;
 pub mod tty;
+pub mod twin;
 pub mod wait;
 
 pub use rustix::io::Errno;

@@ -28,3 +28,20 @@ pub fn readable<const N: usize>(
     }
     Ok(core::array::from_fn(|i| !polled[i].revents().is_empty()))
 }
+
+/// Waits until `fd` has hung up, or until `timeout` is over; says which. A pidfd hangs up once its process has been
+/// collected (since Linux 6.9). A signal handler that ran starts the wait anew, with the whole `timeout`.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn hung_up(fd: BorrowedFd<'_>, timeout: Duration) -> Result<bool> {
+    let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::empty())];
+    let timeout = Timespec::try_from(timeout).ok();
+    loop {
+        match rustix::event::poll(&mut polled, timeout.as_ref()) {
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+            Ok(ready) => return Ok(ready > 0),
+        }
+    }
+}

@@ -1,8 +1,13 @@
 //! Packets between two processes of one program. See unix(7).
 
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
+    SocketType,
+};
 
 use crate::{Errno, Result};
 
@@ -46,6 +51,33 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8], mode: Mode) -> Result<usize
             Err(Errno::INTR) => {}
             Err(e) => return Err(e),
             Ok((length, _)) => return Ok(length),
+        }
+    }
+}
+
+/// Receives one packet into `buffer` and returns its length, 0 at the end, and the descriptor that came with it, which
+/// is close-on-exec; `None` too if the caller has no room for one. Sleeps until there is one. See recvmsg(2), unix(7).
+///
+/// # Errors
+/// `ECONNRESET`.
+pub fn receive_with_descriptor(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+) -> Result<(usize, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    loop {
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(buffer)];
+        match rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+            Ok(received) => {
+                let fd = control.drain().find_map(|message| match message {
+                    RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+                    _ => None,
+                });
+                return Ok((received.bytes, fd));
+            }
         }
     }
 }

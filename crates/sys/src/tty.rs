@@ -33,6 +33,12 @@ pub fn set_foreground(tty: impl AsFd, group: u32) -> Result<()> {
     check(ret.into()).map(drop)
 }
 
+/// How many columns the terminal `tty` has; `None` where it is no terminal, or does not know. See TIOCGWINSZ(2const).
+pub fn columns(tty: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(tty).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
 /// The caller's process group; 0 if it is outside the caller's PID namespace. See getpgrp(2).
 pub fn own_group() -> u32 {
     // SAFETY: it takes nothing and cannot fail.

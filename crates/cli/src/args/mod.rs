@@ -1,17 +1,27 @@
 //! What can be said on the command line: [`Run`] and its neighbours, which clap reads, and [`fast`], which reads the
 //! plain part of it sooner.
 
+mod doctor;
+mod exec;
 mod fast;
+mod kill;
+mod ps;
+mod wait;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use pidns::Signal;
 
 use crate::text;
+
+pub use doctor::Doctor;
+pub use exec::Exec;
+pub use kill::Kill;
+pub use ps::Ps;
+pub use wait::Wait;
 
 /// Run commands so that no process outlives them.
 #[derive(Debug, Parser)]
@@ -28,6 +38,16 @@ const AFTER: &str = "Try: pidns run -- make test";
 pub enum Action {
     /// Run COMMAND in a PID namespace of its own, and kill all that is left when it ends.
     Run(Run),
+    /// List PID namespaces, or the processes in one.
+    Ps(Ps),
+    /// Run COMMAND in a namespace that is there already.
+    Exec(Exec),
+    /// Destroy a namespace with all that is in it, or send its command a signal.
+    Kill(Kill),
+    /// Wait until a namespace is gone with all that is in it.
+    Wait(Wait),
+    /// Say which engines work here, and what is in the way of the others.
+    Doctor(Doctor),
     /// Print completions for a shell.
     Completions {
         /// For which shell.
@@ -61,8 +81,11 @@ pub struct Run {
     #[arg(long)]
     pub as_init: bool,
 
-    /// Register the job under this name.
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    /// Register the job under this name, for `pidns ps`, `exec`, `kill` and `wait` to find it by.
+    ///
+    /// A name is one word, and no number. It is taken while the job runs, and free again when `pidns run` has ended,
+    /// however that came.
+    #[arg(long, value_parser = text::name)]
     pub name: Option<String>,
 
     /// Insist on a fresh /proc (the default is to have one where possible).
@@ -72,6 +95,10 @@ pub struct Run {
     /// Leave /proc as it is.
     #[arg(long)]
     pub no_proc: bool,
+
+    /// Which of the caller's descriptors reach COMMAND.
+    #[arg(long, value_enum, default_value_t = Fds::Standard)]
+    pub fds: Fds,
 
     /// Whom to be where a user namespace is needed.
     #[arg(long, value_enum, default_value_t = Map::Same, value_name = "USER")]
@@ -121,6 +148,15 @@ pub enum Engine {
     Ptrace,
     /// No namespace, but nothing survives.
     Subreaper,
+}
+
+/// Which descriptors reach the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fds {
+    /// Standard input, output and error.
+    Standard,
+    /// All that are not close-on-exec, as make's job server and <(...) need.
+    All,
 }
 
 /// Whom to be in a user namespace.

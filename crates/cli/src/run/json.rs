@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::Run;
 use crate::exit::Failure;
+use crate::text;
 
 /// Where the report goes.
 pub(super) struct File {
@@ -33,6 +34,7 @@ struct Json<'a> {
 
 #[derive(Serialize)]
 struct Ran {
+    passed_over: Vec<PassedOver>,
     init_pid: u32,
     number: Option<u32>,
     status: Option<i32>,
@@ -43,6 +45,14 @@ struct Ran {
     zapped: Option<usize>,
     times: Times,
     rusage: Usage,
+}
+
+#[derive(Serialize)]
+struct PassedOver {
+    engine: &'static str,
+    stage: pidns::Stage,
+    errno: i32,
+    error: String,
 }
 
 #[derive(Serialize)]
@@ -94,13 +104,12 @@ impl File {
             version: env!("CARGO_PKG_VERSION"),
             engine: report.ok().map(|report| report.engine.name()),
             name: run.name.as_deref(),
-            command: run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command: text::lossy(&run.command),
             exit_code: code,
             error: report.err().map(Failure::message),
             ran: report.ok().map(ran),
         };
-        let mut text = serde_json::to_string_pretty(&json).expect("it has string keys only");
-        text.push('\n');
+        let text = text::json(&json);
         let written = match &mut self.file {
             Some(file) => file.write_all(text.as_bytes()),
             None => io::stdout().write_all(text.as_bytes()),
@@ -114,6 +123,7 @@ impl File {
 fn ran(report: &Report) -> Ran {
     let status = report.status;
     Ran {
+        passed_over: report.passed_over.iter().map(passed_over).collect(),
         init_pid: report.init_pid,
         number: report.number,
         status: status.and_then(|status| status.code()),
@@ -135,12 +145,21 @@ fn ran(report: &Report) -> Ran {
     }
 }
 
+fn passed_over(passed: &pidns::PassedOver) -> PassedOver {
+    PassedOver {
+        engine: passed.engine.name(),
+        stage: passed.error.stage(),
+        errno: passed.error.errno(),
+        error: passed.error.to_string(),
+    }
+}
+
 fn leak(process: &Process) -> Leak {
     Leak {
         pid: process.pid,
         number: process.number,
         ppid: process.ppid,
-        command: process.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        command: text::lossy(&process.command),
         state: process.state,
         age: seconds(process.age),
     }

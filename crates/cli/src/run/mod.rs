@@ -3,19 +3,20 @@
 //! [`supervise`] passes signals and stops between the terminal's side and the command; [`json`] is the report.
 
 mod json;
-mod supervise;
+pub(crate) mod supervise;
 
-use pidns::{Child, Command, Leftovers, Proc, Report, SpawnError, Stage};
+use pidns::{Child, Command, Descriptors, Leftovers, Proc, Report};
 
 use crate::args::{self, Leaks, Run};
 use crate::exit::{self, Failure};
-use crate::text;
+use crate::{start, text};
 
 /// Runs the command of `run` and returns the exit code.
 pub(crate) fn run(run: &Run) -> Result<u8, Failure> {
     let mut file = run.report.as_deref().map(json::File::create).transpose()?;
     let signals = supervise::Signals::take()?;
-    let launched = command(run, &signals).spawn().map_err(|error| not_started(run, error));
+    let launched =
+        command(run, &signals).spawn().map_err(|error| start::failed(&run.command, error));
     let (code, report) = match launched {
         Ok(child) => {
             let child = supervise_to_end(run, child, &signals)?;
@@ -42,6 +43,10 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         args::Engine::Ptrace => pidns::Engine::Ptrace,
         args::Engine::Subreaper => pidns::Engine::Subreaper,
     });
+    command.descriptors(match run.fds {
+        args::Fds::Standard => Descriptors::Standard,
+        args::Fds::All => Descriptors::All,
+    });
     command.map(match run.map {
         args::Map::Same => pidns::Map::Same,
         args::Map::Root => pidns::Map::Root,
@@ -51,6 +56,9 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         (_, true) => command.proc(Proc::Never),
         _ => command.proc(Proc::IfPossible),
     };
+    if let Some(name) = &run.name {
+        command.name(name);
+    }
     if run.as_init {
         command.as_init();
     }
@@ -80,6 +88,9 @@ fn supervise_to_end(
             "engine {engine}, number 1 is process {init}, up in {}",
             text::human(report.times.launch)
         ));
+        for passed in &report.passed_over {
+            exit::say(format_args!("not engine {}: {}", passed.engine.name(), passed.error));
+        }
     }
     let status = signals
         .supervise(&mut child)
@@ -118,47 +129,13 @@ fn list(run: &Run, leaks: &[pidns::Process]) {
         1 => "1 process was".to_owned(),
         n => format!("{n} processes were"),
     };
-    exit::say(format_args!("{count} left behind by {}, and killed:", words(&run.command)));
+    exit::say(format_args!("{count} left behind by {}, and killed:", text::words(&run.command)));
     for process in leaks {
         let number = process.number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-        let (age, command) = (text::human(process.age), words(&process.command));
+        let (age, command) = (text::human(process.age), text::words(&process.command));
         exit::say(format_args!(
             "  number {number} (process {}), {age} old: {command}",
             process.pid
         ));
     }
-}
-
-fn words(command: &[std::ffi::OsString]) -> String {
-    let words: Vec<_> = command.iter().map(|word| text::quoted(word)).collect();
-    words.join(" ")
-}
-
-fn not_started(run: &Run, error: SpawnError) -> Failure {
-    let not_found = pidns_sys::Errno::NOENT.raw_os_error();
-    match (error.stage(), error.errno()) {
-        (Stage::Exec, errno) => {
-            let code = if errno == not_found { exit::NOT_FOUND } else { exit::CANNOT_EXECUTE };
-            let why = std::io::Error::from_raw_os_error(errno);
-            Failure::new(text::quoted(&run.command[0]), text::without_number(&why))
-                .with_hint(error.hint().or_else(|| interpreter_hint(run, errno)))
-                .with_code(code)
-        }
-        (Stage::Arguments, errno) if errno == pidns_sys::Errno::NOTSUP.raw_os_error() => {
-            Failure::new(
-                "--leaks",
-                "with --as-init, the others are killed together with COMMAND: there is no moment to list them",
-            )
-        }
-        _ => Failure::of(error).with_hint(error.hint()),
-    }
-}
-
-/// "No such file" about a file that is there is confusing.
-fn interpreter_hint(run: &Run, errno: i32) -> Option<&'static str> {
-    let missing = errno == pidns_sys::Errno::NOENT.raw_os_error()
-        && std::path::Path::new(&run.command[0]).exists();
-    missing.then_some(
-        "the file is there, but what it names in its #! line, or its dynamic loader, is not",
-    )
 }

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::signals;
-use super::strings::Strings;
+use super::strings::{Command, Strings};
 
 /// Printed by `-h`, and where there is no PROGRAM.
 pub(crate) const USAGE: &[u8] = include_bytes!("usage.txt");
@@ -96,6 +96,16 @@ pub(crate) fn parse(arguments: Strings) -> Result<Asked, Wrong> {
     } else {
         Ok(Asked::Run { options, program: index })
     }
+}
+
+/// The command that begins at the argument `program`. As with tini, a `--` may stand behind PROGRAM instead of before
+/// it: `PROGRAM -- ARG...`.
+pub(crate) fn command(arguments: Strings, program: usize) -> Option<Command> {
+    let is_separator =
+        |index| arguments.get(index).is_some_and(|argument| argument.to_bytes() == b"--");
+    let command = arguments.command(program)?;
+    let behind = !is_separator(program.wrapping_sub(1)) && is_separator(program.wrapping_add(1));
+    Some(if behind { command.without_next() } else { command })
 }
 
 impl Options {

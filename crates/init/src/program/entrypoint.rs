@@ -73,6 +73,19 @@ fn complain(wrong: Wrong) {
     message::write_all(sys::STDERR, args::USAGE);
 }
 
+/// How many children are reaped before a signal is passed on again. In a storm of forks there may always be one more.
+const BATCH: u32 = 64;
+
+/// What has been reaped.
+enum Reaped {
+    /// The command, which ends with this exit code, and others.
+    Command(i32),
+    /// All that there was.
+    All,
+    /// As much as is done at once.
+    Some,
+}
+
 /// What there is to say, the more the higher: `-v` and TINI_VERBOSITY.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
@@ -98,7 +111,7 @@ impl Entrypoint {
         if let Err(code) = self.take_position() {
             return code;
         }
-        let Some(command) = arguments.command(program) else { return FAILED };
+        let Some(command) = args::command(arguments, program) else { return FAILED };
         let launch = Launch {
             command,
             environment: self.environment,
@@ -145,26 +158,36 @@ impl Entrypoint {
 
     /// Takes signals until the command has ended, and returns its exit code.
     fn attend(&self, command: i32) -> i32 {
+        let mut unreaped = false;
         loop {
-            match sys::take_signal(TAKEN) {
+            // With children to reap, only a signal that is there already.
+            match sys::take_signal(TAKEN, unreaped.then_some(0)) {
                 Ok(sys::SIGCHLD) => {
                     self.say(Level::Debug, &[Text(b"got SIGCHLD")]);
-                    if let Some(code) = self.reap(command) {
-                        return code;
-                    }
+                    unreaped = true;
                 }
                 Ok(signal) => self.forward(signal, command),
-                // Stopped and continued, or traced.
+                // No signal, or stopped and continued.
                 Err(_) => {}
+            }
+            if unreaped {
+                match self.reap(command) {
+                    Reaped::Command(code) => return code,
+                    Reaped::All => unreaped = false,
+                    Reaped::Some => {}
+                }
             }
         }
     }
 
-    /// Reaps all that can be reaped; the exit code of the command if it was among them.
-    fn reap(&self, command: i32) -> Option<i32> {
+    /// Reaps children, up to a [`BATCH`].
+    fn reap(&self, command: i32) -> Reaped {
         let mut code = None;
         let mut usage = Usage::default();
-        while let Ok(Some((pid, change))) = sys::wait(Changes::Ends, &mut usage) {
+        for _ in 0..BATCH {
+            let Ok(Some((pid, change))) = sys::wait(Changes::Ends, &mut usage) else {
+                return code.map_or(Reaped::All, Reaped::Command);
+            };
             self.say(Level::Debug, &[Text(b"reaped "), Number(pid)]);
             if pid == command {
                 code = self.exit_code(change);
@@ -172,7 +195,7 @@ impl Entrypoint {
                 self.say(Level::Warning, &[WARNING, Text(b"reaped an orphan: "), Number(pid)]);
             }
         }
-        code
+        code.map_or(Reaped::Some, Reaped::Command)
     }
 
     fn exit_code(&self, change: Change) -> Option<i32> {

@@ -13,6 +13,9 @@ const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 /// Takes a script that the kernel does not know how to run.
 const SHELL: &CStr = c"/bin/sh";
 
+/// The longest name that a file can have.
+const NAME_MAX: usize = 255;
+
 /// The longest path that the kernel takes, with its final zero.
 const PATH_MAX: usize = 4096;
 
@@ -25,10 +28,11 @@ pub(crate) fn exec(command: Command, environment: Strings) -> Errno {
     if name.to_bytes().contains(&b'/') {
         return exec_file(name, command, environment);
     }
-    if name.is_empty() {
-        return Errno::ENOENT;
+    match name.count_bytes() {
+        0 => Errno::ENOENT,
+        1..=NAME_MAX => search(name.to_bytes(), command, environment),
+        _ => Errno::ENAMETOOLONG,
     }
-    search(name.to_bytes(), command, environment)
 }
 
 /// What a shell exits with when there is no such command.

@@ -13,9 +13,12 @@ use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
 
 /// Guards until number 1 has ended.
 pub(crate) fn run(config: &Config) -> ! {
-    // In the caller's process group, but not to be ended from its terminal.
     sys::set_mask(SignalSet::ALL);
-    let _ = sys::close_range(0, 2);
+    // Before number 1 may become the command: a SIGKILL to the caller's group, from inside too, must not hit us together
+    // with the supervisor. Cannot fail: a process that has just been made leads no group.
+    let _ = sys::lead_session();
+    supervise::close_standard_fds();
+    supervise::close_strangers([]);
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());
@@ -75,7 +78,7 @@ impl Guard {
             if watch.is_ready() || control.is_broken() {
                 return Err(Gone);
             }
-            if control.is_ready() {
+            if control.is_readable() {
                 self.obey()?;
             }
             self.check_time()?;

@@ -11,6 +11,8 @@ mod entrypoint;
 mod exec;
 mod guard;
 mod init;
+mod job;
+mod keeper;
 #[cfg(not(any(test, clippy)))]
 mod mem;
 mod message;
@@ -22,6 +24,7 @@ mod strings;
 mod supervise;
 mod sys;
 mod term;
+mod visitor;
 
 use strings::Strings;
 
@@ -37,10 +40,7 @@ pub(crate) unsafe fn run(stack: *mut usize) -> ! {
         (Strings::new(first), Strings::new(first.add(count + 1)))
     };
     sys::set_name(c"pidns-init");
-    if arguments
-        .get(1)
-        .is_some_and(|first| first.to_bytes() == crate::protocol::SUPERVISED.as_bytes())
-    {
+    if arguments.get(1).is_some_and(|first| first == crate::protocol::SUPERVISED) {
         supervise::run(arguments, environment)
     }
     entrypoint::run(arguments, environment)

@@ -1,7 +1,7 @@
 //! Tells the supervisor what happens to the command.
 
 use super::sys::{self, Change, Errno, PollFd, Usage};
-use crate::protocol::{CONTROL_FD, Event, EventKind, WATCH_FD};
+use crate::protocol::{CONTROL_FD, Event, EventKind};
 
 /// There is no supervisor any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,22 +35,64 @@ fn with_usage(event: Event, usage: &Usage) -> Event {
     }
 }
 
-/// Sends `event`. A supervisor that is slow to read is waited for, one that is gone is not.
+/// Sends one of the first events, for which there is always room.
 pub(crate) fn send(event: &Event) -> Result<(), Gone> {
     loop {
         match sys::send(CONTROL_FD, event) {
             Ok(()) => return Ok(()),
-            Err(Errno::EAGAIN) => wait_for_room()?,
             Err(Errno::EINTR) => {}
             Err(_) => return Err(Gone),
         }
     }
 }
 
-fn wait_for_room() -> Result<(), Gone> {
-    let mut fds = [PollFd::output(CONTROL_FD), PollFd::input(WATCH_FD)];
-    // An interrupted wait leaves `revents` as they are, and the next attempt to send asks again.
-    let _ = sys::poll(&mut fds, None);
-    let [_, watch] = fds;
-    if watch.is_ready() { Err(Gone) } else { Ok(()) }
+/// Events on their way to a supervisor that may be slow to read.
+///
+/// Never waited for: the supervisor may be waiting for room, too, and whatever it does, a time limit holds. A few places
+/// are enough, since of stops and continuations only the last counts, and the other events come once.
+pub(crate) struct Outbox {
+    waiting: [Option<Event>; 3],
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self { waiting: [None; 3] }
+    }
+
+    /// Sends `event` now or when there is room.
+    pub(crate) fn post(&mut self, event: Event) -> Result<(), Gone> {
+        const STOPPED: u32 = EventKind::Stopped as u32;
+        const CONTINUED: u32 = EventKind::Continued as u32;
+        const TIMED_OUT: u32 = EventKind::TimedOut as u32;
+        let [change, timed_out, end] = &mut self.waiting;
+        *match event.kind {
+            STOPPED | CONTINUED => change,
+            TIMED_OUT => timed_out,
+            _ => end,
+        } = Some(event);
+        self.flush()
+    }
+
+    /// Sends what there is room for.
+    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
+        for place in &mut self.waiting {
+            if let Some(event) = place {
+                match sys::send(CONTROL_FD, event) {
+                    Ok(()) => *place = None,
+                    Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
+                    Err(_) => return Err(Gone),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.iter().all(Option::is_none)
+    }
+
+    /// Waits for requests, and for room if there is a need for it.
+    pub(crate) fn control(&self) -> PollFd {
+        if self.is_empty() { PollFd::input(CONTROL_FD) } else { PollFd::both(CONTROL_FD) }
+    }
 }

@@ -7,7 +7,8 @@ use core::ffi::c_void;
 
 use super::exec;
 use super::strings::{Command, Strings};
-use super::sys::{self, Disposition, Errno, SignalSet};
+use super::sys::{self, Disposition, Errno, PollFd, SignalSet};
+use crate::protocol::{CONTROL_FD, Config, WATCH_FD};
 
 /// How a child becomes the command.
 pub(crate) struct Launch {
@@ -23,10 +24,22 @@ pub(crate) struct Launch {
 /// Where the command finds itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In this process's session and group, with SIGPIPE as by default and no descriptors but 0, 1 and 2.
-    Inherited,
+    /// In this process's session and group, with SIGPIPE as by default, and with these descriptors.
+    Inherited(Descriptors),
+    /// As [`Inherited`](Self::Inherited) with the standard descriptors, and killed when this process ends, of which
+    /// `parent` is a pidfd.
+    Below { parent: i32 },
     /// In a process group of its own, in the foreground of the terminal on descriptor 0 if there is one.
     OwnGroup,
+}
+
+/// Which descriptors the command has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Descriptors {
+    /// 0, 1 and 2.
+    Standard,
+    /// All that this program was started with. Where it has its own, the command has what waits at these numbers.
+    All { moved: [i32; 2] },
 }
 
 /// Why there is no command.
@@ -73,9 +86,12 @@ impl Launch {
     /// Returns only on failure.
     fn become_command(&self) -> Failure {
         match self.place {
-            Place::Inherited => {
-                keep_standard_fds();
-                sys::set_disposition(sys::SIGPIPE, Disposition::Default);
+            Place::Inherited(descriptors) => inherit(descriptors),
+            Place::Below { parent } => {
+                if let Err(errno) = end_with(parent) {
+                    return Failure::Fork(errno);
+                }
+                inherit(Descriptors::Standard);
             }
             Place::OwnGroup => {
                 if let Err(failure) = lead_foreground_group() {
@@ -91,12 +107,55 @@ impl Launch {
     }
 }
 
+fn inherit(descriptors: Descriptors) {
+    descriptors.put_in_place();
+    sys::set_disposition(sys::SIGPIPE, Disposition::Default);
+}
+
+/// Has this process killed when the one behind `parent` ends, also if it has done so by now. The number of a parent
+/// outside of our PID namespace would not tell.
+fn end_with(parent: i32) -> sys::Result<()> {
+    sys::set_parent_death_signal(sys::SIGKILL)?;
+    let mut fds = [PollFd::input(parent)];
+    sys::poll(&mut fds, Some(0))?;
+    if fds.iter().any(PollFd::is_ready) { Err(Errno::ESRCH) } else { Ok(()) }
+}
+
+impl Descriptors {
+    /// What the supervisor asks for.
+    pub(crate) fn of(config: &Config) -> Self {
+        match config.flags & Config::INHERIT {
+            0 => Self::Standard,
+            _ => Self::All { moved: config.moved },
+        }
+    }
+
+    fn put_in_place(self) {
+        match self {
+            Self::Standard => keep_standard_fds(),
+            Self::All { moved: [control, watch] } => {
+                put_back(control, CONTROL_FD);
+                put_back(watch, WATCH_FD);
+            }
+        }
+    }
+}
+
+/// Moves a descriptor from where it has waited to where the command expects it, or closes what is there now.
+fn put_back(from: i32, to: i32) {
+    if sys::duplicate(from, to).is_ok() {
+        sys::close(from);
+    } else {
+        sys::close(to);
+    }
+}
+
 /// Closes all descriptors but 0, 1 and 2.
 fn keep_standard_fds() {
     if sys::close_range(3, u32::MAX).is_err() {
         // A kernel or filter without that call: the supervisor has closed all but these.
-        sys::close(crate::protocol::CONTROL_FD);
-        sys::close(crate::protocol::WATCH_FD);
+        sys::close(CONTROL_FD);
+        sys::close(WATCH_FD);
     }
 }
 

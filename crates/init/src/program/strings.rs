@@ -70,6 +70,16 @@ impl Command {
         self.argv
     }
 
+    /// The same command without the argument after the name, which must be there: the name takes its place.
+    pub(crate) fn without_next(self) -> Self {
+        // SAFETY: the caller knows of that argument, so it is within the array.
+        unsafe {
+            let next = self.argv.add(1);
+            next.write(self.argv.read());
+            Self { argv: next }
+        }
+    }
+
     /// The same command for an interpreter: `interpreter path ARG...`. No memory is needed for the longer array, since
     /// the string before the name makes way.
     ///

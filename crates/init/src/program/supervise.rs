@@ -4,8 +4,8 @@ use super::message;
 use super::report::Gone;
 use super::strings::Strings;
 use super::sys::{self, Errno, PollFd};
-use super::{guard, init};
-use crate::protocol::{CONTROL_FD, Config, MAGIC, Role, WATCH_FD};
+use super::{guard, init, keeper, visitor};
+use crate::protocol::{CONTROL_FD, Config, MAGIC, Role, TARGET_FD, WATCH_FD};
 
 /// Ends in place of a command that never was: pidns itself has failed.
 pub(crate) const FAILED: i32 = 125;
@@ -22,10 +22,16 @@ pub(crate) fn run(arguments: Strings, environment: Strings) -> ! {
             sys::exit(FAILED)
         }
     };
-    if config.role == Role::Guard as u32 {
-        guard::run(&config)
+    const GUARD: u32 = Role::Guard as u32;
+    const KEEPER: u32 = Role::Keeper as u32;
+    const VISITOR: u32 = Role::Visitor as u32;
+    let command = arguments.command(command_index(arguments));
+    match config.role {
+        GUARD => guard::run(&config),
+        KEEPER => keeper::run(&config, command, environment),
+        VISITOR => visitor::run(&config, command, environment),
+        _ => init::run(&config, command, environment),
     }
-    init::run(&config, arguments.command(command_index(arguments)), environment)
 }
 
 /// Where the command begins: after `pidns-init --supervised` and possibly `--`.
@@ -50,7 +56,8 @@ fn receive_config() -> Result<Config, Problem> {
 }
 
 fn check_config(received: sys::Result<Option<Config>>) -> Result<Config, Problem> {
-    const ROLES: [u32; 2] = [Role::Init as u32, Role::Guard as u32];
+    const ROLES: [u32; 4] =
+        [Role::Init as u32, Role::Guard as u32, Role::Keeper as u32, Role::Visitor as u32];
     match received {
         Ok(Some(config)) if config.magic == MAGIC && ROLES.contains(&config.role) => Ok(config),
         Ok(None) | Err(Errno::ECONNRESET) => Err(Problem::Gone),
@@ -78,4 +85,33 @@ pub(crate) fn supervisor_is_gone() -> bool {
     let mut watch = [PollFd::input(WATCH_FD)];
     let _ = sys::poll(&mut watch, Some(0));
     watch.iter().any(PollFd::is_ready)
+}
+
+/// Closes 0, 1 and 2. What the command or number 1 has closed is then closed for those at the other end, too.
+pub(crate) fn close_standard_fds() {
+    if sys::close_range(0, 2).is_err() {
+        (0..=2).for_each(sys::close);
+    }
+}
+
+/// Closes all descriptors that nobody has meant for us: those after [`WATCH_FD`] but our `own`, of which negative ones
+/// are none. Without that call there is nothing to be done about them.
+pub(crate) fn close_strangers<const N: usize>(own: [i32; N]) {
+    let mut last = WATCH_FD;
+    loop {
+        let next = own.iter().copied().filter(|&fd| fd > last).min();
+        let end = next.map_or(u32::MAX, |fd| fd as u32 - 1);
+        if last as u32 + 1 <= end {
+            let _ = sys::close_range(last as u32 + 1, end);
+        }
+        match next {
+            Some(fd) => last = fd,
+            None => return,
+        }
+    }
+}
+
+/// The descriptor of the process, besides the supervisor, that we are to end with; negative if there is none.
+pub(crate) fn target(config: &Config) -> i32 {
+    if config.flags & Config::WITH_TARGET == 0 { -1 } else { TARGET_FD }
 }

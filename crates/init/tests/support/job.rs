@@ -13,7 +13,8 @@ use pidns_init::protocol::{
     CONTROL_FD, Config, Event, EventKind, MAGIC, Request, RequestKind, Role, WATCH_FD,
 };
 
-use super::{image, pidfd, wait_readable};
+use super::seccomp::{filter, refuse};
+use super::{image, pidfd, set_disposition, unprivileged, wait_readable};
 
 /// What is to be started, and how.
 pub(crate) struct Setup {
@@ -28,6 +29,10 @@ pub(crate) struct Setup {
     pub(crate) ignore_sigchld: bool,
     /// Sends no [`Config`].
     pub(crate) silent: bool,
+    /// Few events fit into the socket.
+    pub(crate) small_buffer: bool,
+    /// System calls that fail, and how: seccomp(2).
+    pub(crate) refused: Vec<(libc::c_long, i32)>,
 }
 
 /// A command to be run by number 1 of a new namespace.
@@ -45,6 +50,7 @@ pub(crate) fn command<S: AsRef<OsStr>>(command: &[S]) -> Setup {
             timeout_ns: 0,
             grace_ns: 0,
             sigmask: 0,
+            moved: [-1, -1],
         },
         command: command.iter().map(|argument| c_string(argument.as_ref().as_bytes())).collect(),
         environment,
@@ -52,12 +58,19 @@ pub(crate) fn command<S: AsRef<OsStr>>(command: &[S]) -> Setup {
         supervisor_dead: false,
         ignore_sigchld: false,
         silent: false,
+        small_buffer: false,
+        refused: Vec::new(),
     }
 }
 
 /// A shell script to be run by number 1 of a new namespace.
 pub(crate) fn shell(script: &str) -> Setup {
     command(&["sh", "-c", script])
+}
+
+/// A guard of nothing yet.
+pub(crate) fn guard() -> Setup {
+    command::<&str>(&[]).with(|config| config.role = Role::Guard as u32)
 }
 
 /// A running image with its supervisor. Dropping it leaves nothing behind.
@@ -75,6 +88,18 @@ impl Setup {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self
+    }
+
+    pub(crate) fn timeout(self, ms: u64) -> Self {
+        self.with(|config| config.timeout_ns = ms * 1_000_000)
+    }
+
+    pub(crate) fn grace(self, ms: u64) -> Self {
+        self.with(|config| config.grace_ns = ms * 1_000_000)
+    }
+
+    pub(crate) fn hold(self) -> Self {
+        self.with(|config| config.flags |= Config::HOLD)
     }
 
     /// Connects the command's descriptor `fd` with the end of a pipe that is returned.
@@ -97,6 +122,15 @@ impl Setup {
         let (ours, theirs) = socket_pair();
         if !self.silent {
             send(&ours, &self.config);
+        }
+        if self.small_buffer {
+            let least = 1_i32;
+            // SAFETY: one integer.
+            let set = unsafe {
+                let value = (&raw const least).cast();
+                libc::setsockopt(theirs.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, value, 4)
+            };
+            assert_eq!(set, 0);
         }
         match self.clone_and_exec(&theirs, &watch) {
             Ok(pid) => {
@@ -121,10 +155,13 @@ impl Setup {
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let stdio =
             [0, 1, 2].map(|n| self.stdio[n].as_ref().map_or(null.as_raw_fd(), AsRawFd::as_raw_fd));
-        // SAFETY: asks who we are.
-        let unprivileged = unsafe { libc::geteuid() } != 0;
-        let flags =
-            libc::CLONE_NEWPID | libc::SIGCHLD | if unprivileged { libc::CLONE_NEWUSER } else { 0 };
+        let flags = libc::SIGCHLD
+            | match self.config.role == Role::Init as u32 {
+                true if unprivileged() => libc::CLONE_NEWPID | libc::CLONE_NEWUSER,
+                true => libc::CLONE_NEWPID,
+                false => 0,
+            };
+        let mut filter = filter(&self.refused);
         // SAFETY: without a stack of its own the child is as after fork(2); it calls only what is allowed there, with
         // memory that has been made before.
         unsafe {
@@ -144,8 +181,19 @@ impl Setup {
             for (to, from) in [0, 1, 2, CONTROL_FD, WATCH_FD].into_iter().zip(from) {
                 libc::dup2(from, to);
             }
+            // Something that the supervisor has left open, and nothing that the test was started with.
+            libc::dup2(0, 9);
+            libc::syscall(libc::SYS_close_range, 10, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            for signal in 1..=64 {
+                set_disposition(signal, libc::SIG_DFL);
+            }
+            // As in any Rust program.
+            set_disposition(libc::SIGPIPE, libc::SIG_IGN);
             if self.ignore_sigchld {
-                libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+                set_disposition(libc::SIGCHLD, libc::SIG_IGN);
+            }
+            if !self.refused.is_empty() {
+                refuse(&mut filter);
             }
             libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr());
             libc::_exit(126)
@@ -220,6 +268,41 @@ impl Job {
             )
         };
         assert_eq!(sent, bytes.len() as isize);
+    }
+
+    /// The next event that is no stop and no continuation.
+    pub(crate) fn expect_end(&self, kind: EventKind) -> Event {
+        loop {
+            let event =
+                self.next().unwrap_or_else(|| panic!("the image has gone instead of {kind:?}"));
+            if ![EventKind::Stopped as u32, EventKind::Continued as u32].contains(&event.kind) {
+                assert_eq!(event.kind, kind as u32, "{event:?} instead of {kind:?}");
+                return event;
+            }
+        }
+    }
+
+    /// Sends a descriptor, as number 1 does to its guard.
+    pub(crate) fn send_fd(&self, fd: &OwnedFd) {
+        let mut byte = 0_u8;
+        let mut vector = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+        // SAFETY: one message with one descriptor, all of it on this stack.
+        unsafe {
+            let mut control = [0_u64; 4];
+            let mut message: libc::msghdr = std::mem::zeroed();
+            message.msg_iov = &raw mut vector;
+            message.msg_iovlen = 1;
+            message.msg_control = control.as_mut_ptr().cast();
+            message.msg_controllen = libc::CMSG_SPACE(4) as _;
+            let header = libc::CMSG_FIRSTHDR(&raw const message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(4) as _;
+            libc::CMSG_DATA(header).cast::<i32>().write_unaligned(fd.as_raw_fd());
+            let sent =
+                libc::sendmsg(self.socket.as_ref().unwrap().as_raw_fd(), &raw const message, 0);
+            assert_eq!(sent, 1, "sendmsg: {}", io::Error::last_os_error());
+        }
     }
 
     pub(crate) fn kill_supervisor(&mut self) {

@@ -5,32 +5,29 @@
     reason = "each test program uses a part of it, and a test may panic"
 )]
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+pub(crate) mod entry;
 pub(crate) mod job;
+pub(crate) mod seccomp;
+pub(crate) mod terminal;
 
 /// How long anything here may take before the test fails. Nothing waits that long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The image as an executable file: a memfd, by a name that other processes can open too.
+/// The image as an executable file: the one that the library has taken it from.
 pub(crate) fn image() -> PathBuf {
-    static IMAGE: OnceLock<File> = OnceLock::new();
-    let file = IMAGE.get_or_init(|| {
-        // SAFETY: a new descriptor that nobody else owns.
-        let mut file = unsafe {
-            let fd = libc::memfd_create(c"pidns-init".as_ptr(), libc::MFD_CLOEXEC);
-            assert!(fd >= 0, "memfd_create: {}", std::io::Error::last_os_error());
-            File::from_raw_fd(fd)
-        };
-        file.write_all(pidns_init::IMAGE).unwrap();
-        file
-    });
-    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+    PathBuf::from(concat!(env!("OUT_DIR"), "/pidns-init"))
+}
+
+/// Whether namespaces can be had only together with a user namespace.
+pub(crate) fn unprivileged() -> bool {
+    // SAFETY: asks who we are.
+    unsafe { libc::geteuid() != 0 }
 }
 
 /// Whether the program `name` is found by PATH; says that the test is skipped if not.
@@ -43,6 +40,16 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         eprintln!("skipped: no {name} on this machine");
     }
     found
+}
+
+/// PATH without directories that may not be searched, so that what is not there is not found and not denied.
+pub(crate) fn path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let may_search = |directory: &PathBuf| {
+        let found = directory.join("no-such-command").metadata();
+        found.is_err_and(|error| error.kind() != std::io::ErrorKind::PermissionDenied)
+    };
+    std::env::join_paths(std::env::split_paths(&path).filter(may_search)).unwrap()
 }
 
 /// Waits until `condition` holds.
@@ -60,6 +67,13 @@ pub(crate) fn wait_readable(what: &str, fd: &impl AsRawFd) {
     // SAFETY: one valid structure.
     let ready = unsafe { libc::poll(&raw mut poll, 1, PATIENCE.as_millis() as i32) };
     assert_eq!(ready, 1, "never: {what}");
+}
+
+/// Whether the process of `pidfd` has ended.
+pub(crate) fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid structure.
+    unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
 }
 
 /// A pipe: reading end, writing end. Both are close-on-exec.
@@ -80,4 +94,60 @@ pub(crate) fn pidfd(pid: i32) -> OwnedFd {
         assert!(fd >= 0, "pidfd_open: {}", std::io::Error::last_os_error());
         OwnedFd::from_raw_fd(fd)
     }
+}
+
+/// The children of `pid` and their states, from /proc.
+pub(crate) fn children(pid: i32) -> Vec<(i32, char)> {
+    let stat = |entry: std::fs::DirEntry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        // After the name, which may have any form: state, number of the parent.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        (fields.next()?.parse() == Ok(pid)).then_some((number, state))
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(|entry| stat(entry.unwrap())).collect()
+}
+
+/// A directory of its own for a test, removed at its end.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Makes a file of that name, content and mode.
+    pub(crate) fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// As signal(2), but for the signals too that a libc keeps for itself.
+pub(crate) fn set_disposition(signal: i32, handler: libc::sighandler_t) {
+    // The kernel's structure begins with the handler and is not larger than this.
+    let action = [handler, 0, 0, 0];
+    // SAFETY: installs no handler.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            signal,
+            action.as_ptr(),
+            std::ptr::null_mut::<u8>(),
+            8,
+        )
+    };
 }

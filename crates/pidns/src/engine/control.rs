@@ -3,12 +3,14 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use pidns_init::protocol::{self, Config, EventKind, Request, RequestKind, Role};
+use pidns_init::protocol::{self, Config, Entry, EntryStep, EventKind, Request, RequestKind, Role};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::{self, Mode};
 use pidns_sys::{Errno, Result};
 
 use super::{Event, Spec};
+use crate::command::Descriptors;
+use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
 
@@ -21,16 +23,34 @@ pub(super) enum Packet {
     Started { number: i32 },
     ForkFailed(i32),
     ExecFailed(i32),
+    EnterFailed { step: i32, errno: i32 },
+    Keeper { pid: u32 },
+    Stuck(Stuck),
     Event(Event),
     Closed,
 }
 
+/// A process that is left and will not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stuck {
+    pub(super) pid: u32,
+    /// Why it may not be killed; `None` if it has been, to no effect.
+    pub(super) errno: Option<Errno>,
+}
+
 impl Control {
     /// Makes the socket, with the configuration for `role` waiting in it, and returns the image's end too.
-    pub(super) fn new(role: Role, spec: &Spec) -> Result<(Self, OwnedFd)> {
+    ///
+    /// `moved` is where the command's own descriptors of the numbers that the image uses wait, should it have them.
+    pub(super) fn new(role: Role, spec: &Spec, moved: [i32; 2]) -> Result<(Self, OwnedFd)> {
         let (ours, theirs) = socket::pair()?;
-        socket::send(&ours, &config(role, spec).to_bytes())?;
+        socket::send(&ours, &config(role, spec, moved).to_bytes())?;
         Ok((Self(ours), theirs))
+    }
+
+    /// Tells a visitor where to go. Comes first.
+    pub(super) fn send_entry(&self, entry: &Entry) -> Result<()> {
+        socket::send(&self.0, &entry.to_bytes())
     }
 
     pub(super) fn request(&self, kind: RequestKind, value: u32) -> Result<()> {
@@ -60,13 +80,43 @@ impl Control {
         }
     }
 
+    /// Waits until the command's program has been executed, and returns the command's number.
+    pub(super) fn await_start(&self) -> std::result::Result<u32, SpawnError> {
+        match self.receive(Mode::Block) {
+            Ok(Packet::Started { number }) => Ok(number.unsigned_abs()),
+            Ok(Packet::ForkFailed(errno)) => Err(SpawnError::from_raw(Stage::Fork, errno)),
+            Ok(Packet::ExecFailed(errno)) => Err(SpawnError::from_raw(Stage::Exec, errno)),
+            Ok(Packet::EnterFailed { step, errno }) => {
+                let directory = step == EntryStep::Directory as i32;
+                let stage = if directory { Stage::Directory } else { Stage::Enter };
+                Err(SpawnError::from_raw(stage, errno))
+            }
+            Ok(_) => Err(SpawnError::new(Stage::Init, Errno::SRCH)),
+            Err(errno) => Err(SpawnError::new(Stage::Init, errno)),
+        }
+    }
+
+    /// The next packet as [`receive`](Self::receive) gives it, and the descriptor that it carries.
+    pub(super) fn receive_with_descriptor(&self) -> Result<(Packet, Option<OwnedFd>)> {
+        loop {
+            let mut bytes = [0; size_of::<protocol::Event>()];
+            let (length, fd) = match socket::receive_with_descriptor(&self.0, &mut bytes) {
+                Ok((0, _)) | Err(Errno::CONNRESET) => return Ok((Packet::Closed, None)),
+                other => other?,
+            };
+            if let Some(packet) = protocol::Event::from_bytes(&bytes[..length]).and_then(packet) {
+                return Ok((packet, fd));
+            }
+        }
+    }
+
     /// The next event, if there is one now. What only matters at the start is passed over.
     pub(super) fn next_event(&self) -> Result<Option<Event>> {
         loop {
             match self.receive(Mode::NonBlock) {
                 Ok(Packet::Event(event)) => return Ok(Some(event)),
                 Ok(Packet::Closed) => return Ok(Some(Event::Gone)),
-                Ok(Packet::Started { .. } | Packet::ForkFailed(_) | Packet::ExecFailed(_)) => {}
+                Ok(_) => {}
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(errno) => return Err(errno),
             }
@@ -80,16 +130,23 @@ impl AsFd for Control {
     }
 }
 
-fn config(role: Role, spec: &Spec) -> Config {
+fn config(role: Role, spec: &Spec, moved: [i32; 2]) -> Config {
     Config {
         magic: protocol::MAGIC,
         role: role as u32,
-        flags: if spec.hold { Config::HOLD } else { 0 },
+        flags: flag(spec.hold, Config::HOLD)
+            | flag(spec.beside.is_some(), Config::WITH_TARGET)
+            | flag(spec.descriptors == Descriptors::All, Config::INHERIT),
         signal: spec.signal.number().unsigned_abs(),
         timeout_ns: spec.timeout.map_or(0, |timeout| nanoseconds(timeout).max(1)),
         grace_ns: nanoseconds(spec.grace),
         sigmask: spec.mask.bits(),
+        moved,
     }
+}
+
+fn flag(is_set: bool, bit: u32) -> u32 {
+    if is_set { bit } else { 0 }
 }
 
 /// 584 years are enough.
@@ -105,6 +162,14 @@ fn packet(event: protocol::Event) -> Option<Packet> {
         _ if kind(EventKind::Started) => Packet::Started { number: event.pid },
         _ if kind(EventKind::ForkFailed) => Packet::ForkFailed(event.value),
         _ if kind(EventKind::ExecFailed) => Packet::ExecFailed(event.value),
+        _ if kind(EventKind::EnterFailed) => {
+            Packet::EnterFailed { step: event.pid, errno: event.value }
+        }
+        _ if kind(EventKind::Keeper) => Packet::Keeper { pid: event.pid.unsigned_abs() },
+        _ if kind(EventKind::Stuck) => Packet::Stuck(Stuck {
+            pid: event.pid.unsigned_abs(),
+            errno: (event.value != 0).then(|| Errno::from_raw_os_error(event.value)),
+        }),
         _ if kind(EventKind::Stopped) => Packet::Event(Event::Stopped(signal()?)),
         _ if kind(EventKind::Continued) => Packet::Event(Event::Continued),
         _ if kind(EventKind::TimedOut) => Packet::Event(Event::TimedOut),

@@ -3,21 +3,33 @@
 //! [`Spec`] is a command made ready: plain data and open descriptors. An engine turns it into a [`Job`]. Engines do not
 //! know each other.
 
+mod auto;
 mod control;
+pub(crate) mod enter;
+mod image;
 mod kernel;
+#[cfg(target_arch = "x86_64")]
+mod ptrace;
+mod reap;
+mod steps;
+mod subreaper;
 
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pidns_sys::Errno;
 use pidns_sys::signal::{Signal, SignalSet};
 
-use crate::command::{Map, Proc};
+use crate::command::{Descriptors, Map, Proc};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
 use crate::status::ExitStatus;
+
+pub use auto::PassedOver;
+pub(crate) use auto::{Chosen, ORDER};
 
 /// How PID namespaces are had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -45,6 +57,12 @@ impl Engine {
             Self::Subreaper => "subreaper",
         }
     }
+
+    /// The engine of this [`name`](Self::name).
+    pub fn by_name(name: &str) -> Option<Self> {
+        let all = [Self::Auto, Self::Kernel, Self::Ptrace, Self::Subreaper];
+        all.into_iter().find(|engine| engine.name() == name)
+    }
 }
 
 /// Who is number 1.
@@ -70,11 +88,14 @@ pub(crate) struct Spec {
     pub(crate) map: Map,
     /// The command's signal mask.
     pub(crate) mask: SignalSet,
+    pub(crate) descriptors: Descriptors,
     pub(crate) timeout: Option<Duration>,
     pub(crate) signal: Signal,
     pub(crate) grace: Duration,
     /// After the command's end, leave the others alone until [`Job::release`].
     pub(crate) hold: bool,
+    /// A pidfd of a process that the command is not to outlive, for the subreaper engine.
+    pub(crate) beside: Option<OwnedFd>,
 }
 
 /// What an engine tells of a job.
@@ -92,14 +113,26 @@ pub(crate) enum Event {
     Gone,
 }
 
+/// Numbers inside, by the caller's number.
+pub(crate) type Members = std::collections::BTreeMap<u32, u32>;
+
 /// A command that runs, with all that it starts.
 pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     /// The host pid of number 1.
     fn init_pid(&self) -> u32;
     /// The command's number in the namespace.
     fn number(&self) -> Option<u32>;
+    /// Who is inside besides number 1, by the caller's number, with the numbers inside: for an engine whose namespaces
+    /// the kernel does not know.
+    fn members(&self) -> Option<Members> {
+        None
+    }
     /// A pidfd of number 1: readable once every process of the namespace has gone.
     fn pidfd(&self) -> BorrowedFd<'_>;
+    /// A pidfd of number 1, where that is not whose end tells that all are gone.
+    fn number_one(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
     /// Readable when [`next_event`](Self::next_event) may have news that the pidfd does not tell.
     fn news(&self) -> BorrowedFd<'_>;
     /// The next event, if there is one now.
@@ -112,14 +145,27 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn release(&self) -> io::Result<()>;
     /// Kills number 1, and with it all others.
     fn kill(&self) -> io::Result<()>;
-    /// Waits until all are gone, collects number 1, and returns its own end.
-    fn reap(&mut self) -> io::Result<ExitStatus>;
+    /// Waits until all are gone, collects number 1, and returns its own end; `None` if somebody else has collected it
+    /// and nobody tells.
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>>;
 }
 
 /// Starts `spec` and says which engine it was.
-pub(crate) fn launch(engine: Engine, spec: &Spec) -> Result<(Engine, Box<dyn Job>), SpawnError> {
+pub(crate) fn launch(engine: Engine, spec: &Arc<Spec>) -> Result<Chosen, SpawnError> {
     match engine {
-        Engine::Auto | Engine::Kernel => Ok((Engine::Kernel, kernel::launch(spec)?)),
-        Engine::Ptrace | Engine::Subreaper => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
+        Engine::Auto => auto::launch(spec),
+        _ => launch_with(engine, spec).map(|job| Chosen { engine, job, passed_over: Vec::new() }),
+    }
+}
+
+/// Starts `spec` with this engine and no other.
+fn launch_with(engine: Engine, spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
+    match engine {
+        Engine::Kernel => kernel::launch(spec),
+        Engine::Subreaper => subreaper::launch(spec),
+        #[cfg(target_arch = "x86_64")]
+        Engine::Ptrace => ptrace::launch(spec),
+        // Ptrace on machines whose registers we do not know.
+        _ => Err(SpawnError::new(Stage::Engine, Errno::NOSYS)),
     }
 }

@@ -55,6 +55,9 @@ fn perform(step: &Step<'_>) -> Result<()> {
         Step::DefaultAction(signal) => default_action(signal),
         Step::SignalMask(set) => signal_mask(set),
         Step::Introduce(socket) => introduce(socket),
+        Step::NoNewPrivileges => crate::seccomp::no_new_privileges(),
+        Step::Restrict(ruleset) => ruleset.restrict(),
+        Step::Filter(program) => program.install(),
         Step::ExecuteDescriptor { program, args, env } => {
             // SAFETY: null-terminated arrays of C strings that outlive the call.
             done(unsafe {

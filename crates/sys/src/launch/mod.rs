@@ -10,13 +10,16 @@
 
 mod child;
 mod stack;
+pub mod traced;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use crate::clone3::{self, CloneArgs};
+use crate::clone::{self, CloneArgs};
+use crate::landlock::Ruleset;
+use crate::seccomp::Program;
 use crate::signal::{Blocked, Signal, SignalSet};
 use crate::{Errno, wait};
 
@@ -66,6 +69,12 @@ pub enum Step<'a> {
     SignalMask(SignalSet),
     /// Sends a pidfd of the child itself over this socket and waits for one packet in return.
     Introduce(RawFd),
+    /// Gives up all chances of more rights by exec. See `PR_SET_NO_NEW_PRIVS`.
+    NoNewPrivileges,
+    /// Enters a Landlock domain.
+    Restrict(&'a Ruleset),
+    /// Installs a filter of system calls; what follows has to pass it.
+    Filter(&'a Program),
     /// Executes the program behind a descriptor. See execveat(2), `AT_EMPTY_PATH`.
     ExecuteDescriptor {
         /// The program.
@@ -179,8 +188,10 @@ struct Shared<'a> {
 
 /// Makes a child in new `namespaces`, does `steps` in it, and returns once it has become its program.
 ///
-/// The child has no exit signal: its end raises no SIGCHLD, and only a wait with `__WALL` or `__WCLONE`, as
-/// [`wait::change_of`] is, collects it. A program that collects all of its children never takes it by mistake.
+/// A child whose step fails has no exit signal: it raises no SIGCHLD, and no plain waitpid(2) sees it. One that has
+/// executed its program is a child like others, because an exec makes its exit signal SIGCHLD (`de_thread`): whoever
+/// collects all children collects it too, and a caller that ignores SIGCHLD collects none. [`wait::collected`] tells
+/// how it ended even then.
 ///
 /// # Errors
 /// The step that failed and its error, or that of clone3(2): `EAGAIN` and `ENOMEM` for lack of room, `EPERM` without
@@ -217,7 +228,7 @@ fn launch_on(
         // SAFETY: the stack is the child's alone; `shared` and `pidfd` outlive the suspension of this thread, and the
         // child touches nothing after it has executed or exited.
         unsafe {
-            clone3::clone3(&mut args, child::main, (&raw const shared).cast_mut().cast::<c_void>())
+            clone::clone(&mut args, child::main, (&raw const shared).cast_mut().cast::<c_void>())
         }
     };
     let pid = made.map_err(at_clone)?;

@@ -44,6 +44,22 @@ fn a_dash_or_nothing_is_a_program() {
 }
 
 #[test]
+fn the_separator_stands_before_the_program_or_behind_it() {
+    let arguments = |texts: &[&str]| {
+        let texts = strings(&[&["pidns-init"], texts].concat());
+        let Ok(Asked::Run { program, .. }) = parse(texts) else { panic!("no program") };
+        // SAFETY: the array goes on up to its null pointer.
+        let command = unsafe { Strings::new(command(texts, program).unwrap().argv().cast_mut()) };
+        command.iter().map(|text| text.to_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(arguments(&["x", "-s", "y"]), ["x", "-s", "y"]);
+    assert_eq!(arguments(&["-s", "x", "--", "-s", "--"]), ["x", "-s", "--"]);
+    assert_eq!(arguments(&["--", "x", "--", "y"]), ["x", "--", "y"]);
+    assert_eq!(arguments(&["x", "y", "--", "z"]), ["x", "y", "--", "z"]);
+    assert_eq!(arguments(&["x", "--"]), ["x"]);
+}
+
+#[test]
 fn options_can_be_written_apart_or_together() {
     let (apart, program) =
         run(&["-s", "-w", "-g", "-v", "-v", "-e", "5", "-p", "SIGTERM", "--", "x"]);

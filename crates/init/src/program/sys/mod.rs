@@ -4,7 +4,6 @@
 //! builds on [`clone_vfork`]. Numbers and instructions differ per architecture and are in the files beside this one.
 
 use core::ffi::{CStr, c_char, c_void};
-use core::mem::{MaybeUninit, size_of};
 use core::ptr;
 
 #[cfg(target_arch = "aarch64")]
@@ -16,7 +15,18 @@ mod arch;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("pidns-init speaks to Linux on x86-64 and AArch64 only");
 
+mod entry;
+mod files;
+mod processes;
+mod socket;
+
 use arch::{nr, syscall3, syscall6};
+pub(crate) use entry::{
+    change_directory, change_root, deny_tracing, drop_groups, enter_namespaces, set_ids,
+};
+pub(crate) use files::*;
+pub(crate) use processes::*;
+pub(crate) use socket::*;
 
 /// Why a system call failed: a number of errno(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +103,7 @@ pub(crate) const SIGSEGV: i32 = 11;
 pub(crate) const SIGPIPE: i32 = 13;
 pub(crate) const SIGCHLD: i32 = 17;
 pub(crate) const SIGCONT: i32 = 18;
+pub(crate) const SIGSTOP: i32 = 19;
 pub(crate) const SIGTTIN: i32 = 21;
 pub(crate) const SIGTTOU: i32 = 22;
 pub(crate) const SIGSYS: i32 = 31;
@@ -150,11 +161,21 @@ pub(crate) fn set_mask(mask: SignalSet) -> SignalSet {
     old
 }
 
-/// Waits for a signal of `set`, all of which must be blocked, and takes it: rt_sigtimedwait(2).
-pub(crate) fn take_signal(set: SignalSet) -> Result<i32> {
-    // SAFETY: the set is of eight bytes; no information is asked for, no time limit given.
-    let result = unsafe { syscall6(nr::RT_SIGTIMEDWAIT, [&raw const set as usize, 0, 0, 8, 0, 0]) };
+/// Waits for a signal of `set`, all of which must be blocked, and takes it; `EAGAIN` if none has come after
+/// `timeout_ns`: rt_sigtimedwait(2).
+pub(crate) fn take_signal(set: SignalSet, timeout_ns: Option<u64>) -> Result<i32> {
+    let time = timeout_ns.map(timespec);
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: a set of eight bytes, a time or none; no information is asked for.
+    let result = unsafe {
+        syscall6(nr::RT_SIGTIMEDWAIT, [&raw const set as usize, 0, time as usize, 8, 0, 0])
+    };
     check(result).map(|signal| signal as i32)
+}
+
+/// A time as the kernel has it: seconds and nanoseconds, two words on 64-bit machines.
+fn timespec(ns: u64) -> [u64; 2] {
+    [ns / NS_PER_S, ns % NS_PER_S]
 }
 
 /// Makes a non-blocking descriptor on which signals of `set` can be polled for and taken: signalfd(2).
@@ -187,114 +208,6 @@ pub(crate) fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
     check(unsafe { syscall3(nr::WRITE, fd as usize, bytes.as_ptr() as usize, bytes.len()) })
 }
 
-/// A type whose every bit pattern is a value and that has no padding, so that it can go through a socket.
-///
-/// # Safety
-/// Implemented only for such types.
-pub(crate) unsafe trait Record: Copy {}
-// SAFETY: `#[repr(C)]` structures of integers whose sizes add up without gaps.
-unsafe impl Record for crate::protocol::Config {}
-// SAFETY: as above.
-unsafe impl Record for crate::protocol::Request {}
-// SAFETY: as above.
-unsafe impl Record for crate::protocol::Event {}
-
-const MSG_DONTWAIT: usize = 0x40;
-const MSG_NOSIGNAL: usize = 0x4000;
-
-/// Takes one packet that is to be a `T`, without waiting: `Ok(None)` at the end of the stream, `EINVAL` for a packet
-/// of another size: recv(2).
-pub(crate) fn receive<T: Record>(socket: i32) -> Result<Option<T>> {
-    const MSG_TRUNC: usize = 0x20;
-    let mut record = MaybeUninit::<T>::uninit();
-    let flags = MSG_DONTWAIT | MSG_TRUNC;
-    let buffer = record.as_mut_ptr() as usize;
-    // SAFETY: the kernel writes at most `size_of::<T>()` bytes.
-    let length = check(unsafe {
-        syscall6(nr::RECVFROM, [socket as usize, buffer, size_of::<T>(), flags, 0, 0])
-    })?;
-    match length {
-        0 => Ok(None),
-        // SAFETY: all bytes have been written, and a `Record` has no invalid ones.
-        n if n == size_of::<T>() => Ok(Some(unsafe { record.assume_init() })),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// Sends one packet, without waiting and without SIGPIPE: send(2).
-pub(crate) fn send<T: Record>(socket: i32, record: &T) -> Result<()> {
-    let flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    let bytes = ptr::from_ref(record) as usize;
-    // SAFETY: the kernel only reads the record, which has no padding.
-    check(unsafe { syscall6(nr::SENDTO, [socket as usize, bytes, size_of::<T>(), flags, 0, 0]) })
-        .map(|_| ())
-}
-
-/// Takes one packet that carries a descriptor, which is close-on-exec here, without waiting: `Ok(None)` at the end of
-/// the stream, `EINVAL` for a packet without one: recvmsg(2), unix(7).
-pub(crate) fn receive_fd(socket: i32) -> Result<Option<i32>> {
-    const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
-    const SOL_SOCKET: i32 = 1;
-    const SCM_RIGHTS: i32 = 1;
-
-    #[repr(C)]
-    struct Control {
-        length: usize,
-        level: i32,
-        kind: i32,
-        fd: i32,
-        _padding: i32,
-    }
-    #[repr(C)]
-    struct Iovec {
-        base: *mut u8,
-        length: usize,
-    }
-    #[repr(C)]
-    struct Message {
-        name: *mut c_void,
-        name_length: usize,
-        vectors: *mut Iovec,
-        vectors_length: usize,
-        control: *mut Control,
-        control_length: usize,
-        flags: i32,
-        _padding: i32,
-    }
-
-    let mut byte = 0_u8;
-    let mut vector = Iovec { base: &raw mut byte, length: 1 };
-    let mut control = Control { length: 0, level: 0, kind: 0, fd: -1, _padding: 0 };
-    let mut message = Message {
-        name: ptr::null_mut(),
-        name_length: 0,
-        vectors: &raw mut vector,
-        vectors_length: 1,
-        control: &raw mut control,
-        control_length: size_of::<Control>(),
-        flags: 0,
-        _padding: 0,
-    };
-    // SAFETY: the message names one byte and one control buffer, which live on this stack, with their true sizes.
-    let length = check(unsafe {
-        syscall3(
-            nr::RECVMSG,
-            socket as usize,
-            &raw mut message as usize,
-            MSG_CMSG_CLOEXEC | MSG_DONTWAIT,
-        )
-    })?;
-    const WITH_FD: usize = 20;
-    if message.control_length >= WITH_FD
-        && control.length >= WITH_FD
-        && control.level == SOL_SOCKET
-        && control.kind == SCM_RIGHTS
-    {
-        return Ok(Some(control.fd));
-    }
-    if length == 0 { Ok(None) } else { Err(Errno::EINVAL) }
-}
-
 /// One descriptor to wait for: poll(2).
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -306,16 +219,25 @@ pub(crate) struct PollFd {
 }
 
 impl PollFd {
+    const READABLE: i16 = 1;
+    const WRITABLE: i16 = 4;
+
     /// Waits for something to read, or for the end of it.
     pub(crate) fn input(fd: i32) -> Self {
-        const POLLIN: i16 = 1;
-        Self { fd, events: POLLIN, revents: 0 }
+        Self { fd, events: Self::READABLE, revents: 0 }
     }
 
-    /// Waits for room to write.
-    pub(crate) fn output(fd: i32) -> Self {
-        const POLLOUT: i16 = 4;
-        Self { fd, events: POLLOUT, revents: 0 }
+    /// Waits for room to write, too.
+    pub(crate) fn both(fd: i32) -> Self {
+        Self { fd, events: Self::READABLE | Self::WRITABLE, revents: 0 }
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.revents & Self::READABLE != 0
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.revents & Self::WRITABLE != 0
     }
 
     /// Whether there is anything to know about it: what was waited for, an end, an error, no such descriptor.
@@ -331,7 +253,7 @@ impl PollFd {
 
 /// Waits until one of `fds` has something to tell or `timeout_ns` is over: ppoll(2).
 pub(crate) fn poll(fds: &mut [PollFd], timeout_ns: Option<u64>) -> Result<usize> {
-    let mut time = timeout_ns.map(|ns| [ns / NS_PER_S, ns % NS_PER_S]);
+    let mut time = timeout_ns.map(timespec);
     let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the descriptors and the time are ours to be written to; the signal mask is left alone.
     check(unsafe {
@@ -478,6 +400,12 @@ pub(crate) fn is_subreaper() -> bool {
 pub(crate) fn close(fd: i32) {
     // SAFETY: the program has no owner types for descriptors; nothing uses `fd` after this.
     let _ = unsafe { syscall3(nr::CLOSE, fd as usize, 0, 0) };
+}
+
+/// Makes `to` a copy of `from` that passes an exec: dup3(2).
+pub(crate) fn duplicate(from: i32, to: i32) -> Result<()> {
+    // SAFETY: two numbers; the program has no owner types for descriptors.
+    check(unsafe { syscall3(nr::DUP3, from as usize, to as usize, 0) }).map(|_| ())
 }
 
 /// Closes all descriptors from `first` to `last`: close_range(2).

@@ -5,22 +5,21 @@
 //! caller's death is the command's. A death signal (`PR_SET_PDEATHSIG`) would not do: it is sent when the *thread* that
 //! forked ends, and the command can clear it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use pidns_init::protocol::{RequestKind, Role};
+use pidns_sys::Errno;
 use pidns_sys::launch::{self, Launched, Namespaces, ShellArgs, Step, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::wait::{self, Change, Wanted};
-use pidns_sys::{Errno, pidfd};
 
-use super::image::Image;
-use super::steps::{IdMaps, Steps, as_c_strs};
-use super::{collect, failed, give_up, namespaces};
+use super::namespaces;
 use crate::engine::control::Control;
+use crate::engine::image::Image;
+use crate::engine::reap::{collect, collected, give_up, send_signal};
+use crate::engine::steps::{self, IdMaps, Steps, as_c_strs, candidates};
 use crate::engine::{Event, Job, Spec};
 use crate::error::{SpawnError, Stage};
 use crate::report::Usage;
@@ -31,20 +30,23 @@ pub(super) struct AsInit {
     command: Launched,
     guard: Launched,
     control: Control,
+    /// The guard is there, as far as we know.
+    guarded: bool,
     status: Option<ExitStatus>,
 }
 
 /// Starts `spec` as number 1, and returns once its program has been executed.
 pub(super) fn launch(spec: &Spec) -> Result<AsInit, SpawnError> {
     let env = Strings::new(as_c_strs(&spec.env));
-    let (guard, control) = Image::new(Role::Guard, spec)?
-        .start(Namespaces::empty(), Steps::none(), &[], &env)
-        .map_err(|error| {
-            // Whatever it was, it was the guard that could not be had.
-            SpawnError::from_raw(Stage::Guard, error.errno())
-        })?;
+    let (image, control) = Image::new(Role::Guard, spec)?;
+    let started = image.start(Namespaces::empty(), Steps::none(), &[], &env);
+    let guard = started.map_err(|error| match error.stage() {
+        Stage::Exec => error,
+        // Whatever it was, it was the guard that could not be had.
+        _ => SpawnError::from_raw(Stage::Guard, error.errno()),
+    })?;
     match start(spec, &env, &control) {
-        Ok(command) => Ok(AsInit { command, guard, control, status: None }),
+        Ok(command) => Ok(AsInit { command, guard, control, guarded: true, status: None }),
         Err(error) => {
             give_up(&guard.pidfd);
             Err(error)
@@ -66,26 +68,7 @@ fn start(spec: &Spec, env: &Strings<'_>, guard: &Control) -> Result<Launched, Sp
     steps.push(Stage::Arguments, Step::DefaultAction(Signal::PIPE));
     steps.push(Stage::Arguments, Step::SignalMask(spec.mask));
     steps.push(Stage::Exec, Step::Execute { paths: &paths, args: &args, env, shell: &shell });
-    launch::launch(namespaces, &steps.list).map_err(|failure| failed(failure, &steps.stages))
-}
-
-/// Where `program` may be, in order: as execvp(3) looks, by the command's own PATH.
-fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
-    let name = program.to_bytes();
-    if name.is_empty() || name.contains(&b'/') {
-        return vec![program.to_owned()];
-    }
-    let path = env
-        .iter()
-        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
-        .unwrap_or(b"/bin:/usr/bin");
-    path.split(|byte| *byte == b':')
-        .map(|directory| {
-            Path::new(std::ffi::OsStr::from_bytes(directory))
-                .join(std::ffi::OsStr::from_bytes(name))
-        })
-        .filter_map(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok())
-        .collect()
+    launch::launch(namespaces, &steps.list).map_err(|failure| steps::failed(failure, &steps.stages))
 }
 
 impl Job for AsInit {
@@ -102,32 +85,37 @@ impl Job for AsInit {
     }
 
     fn news(&self) -> BorrowedFd<'_> {
-        self.control.as_fd()
+        // A socket whose other end has gone would be readable for ever.
+        if self.guarded { self.control.as_fd() } else { self.pidfd() }
     }
 
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         // The guard's word comes first: it tells why the command ended.
         match self.control.next_event()? {
-            None | Some(Event::Gone) => {}
+            None => {}
+            Some(Event::Gone) => self.unguarded()?,
             event => return Ok(event),
         }
         if self.status.is_some() {
             return Ok(Some(Event::Gone));
         }
         let wanted = Wanted::EXITED | Wanted::STOPPED | Wanted::CONTINUED | Wanted::NOHANG;
-        let Some(change) = wait::change_of(&self.command.pidfd, wanted)? else { return Ok(None) };
-        Ok(match change {
+        let change = match wait::change_of(&self.command.pidfd, wanted) {
+            // Somebody else has collected it.
+            Err(Errno::CHILD) => return Ok(Some(self.ended(collected(&self.command.pidfd)))),
+            result => result?,
+        };
+        Ok(change.and_then(|change| match change {
             Change::Stopped(n) => Signal::new(n).map(Event::Stopped),
             Change::Continued => Some(Event::Continued),
             Change::Exited(_) | Change::Killed(_) | Change::Dumped(_) => {
-                self.status = ExitStatus::of(change);
-                self.status.map(|status| Event::Ended(status, Usage::default()))
+                Some(self.ended(ExitStatus::of(change)))
             }
-        })
+        }))
     }
 
     fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(pidfd::send_signal(&self.command.pidfd, signal)?)
+        send_signal(&self.command.pidfd, signal)
     }
 
     fn end(&self) -> io::Result<()> {
@@ -142,16 +130,28 @@ impl Job for AsInit {
         self.signal(Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = match self.status {
-            Some(status) => status,
             None => collect(&self.command.pidfd)?,
+            status => status,
         };
-        self.status = Some(status);
-        // The guard sees the command's end too, and ends; it may have been killed and collected before.
-        match collect(&self.guard.pidfd) {
-            Err(error) if error.raw_os_error() != Some(Errno::CHILD.raw_os_error()) => Err(error),
-            _ => Ok(status),
-        }
+        self.status = status;
+        // It would end by itself, if nobody has stopped it.
+        send_signal(&self.guard.pidfd, Signal::KILL)?;
+        collect(&self.guard.pidfd)?;
+        Ok(status)
+    }
+}
+
+impl AsInit {
+    /// The guard has gone: because the command has ended, or somebody has killed it. Nobody else would see to it that
+    /// nothing survives us.
+    fn unguarded(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.guarded) { self.kill() } else { Ok(()) }
+    }
+
+    fn ended(&mut self, status: Option<ExitStatus>) -> Event {
+        self.status = status;
+        status.map_or(Event::Gone, |status| Event::Ended(status, Usage::default()))
     }
 }

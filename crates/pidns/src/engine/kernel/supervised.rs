@@ -5,16 +5,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Launched, Strings};
-use pidns_sys::pidfd;
 use pidns_sys::signal::Signal;
-use pidns_sys::socket::Mode;
 
-use super::image::Image;
-use super::steps::{IdMaps, Steps, as_c_strs};
-use super::{collect, give_up, namespaces};
-use crate::engine::control::{Control, Packet};
+use super::namespaces;
+use crate::engine::control::Control;
+use crate::engine::image::Image;
+use crate::engine::reap::{collect, give_up, send_signal};
+use crate::engine::steps::{IdMaps, Steps, as_c_strs};
 use crate::engine::{Event, Job, Spec};
-use crate::error::{SpawnError, Stage};
+use crate::error::SpawnError;
 use crate::status::ExitStatus;
 
 #[derive(Debug)]
@@ -26,26 +25,22 @@ pub(super) struct Supervised {
 
 /// Starts `spec` below a `pidns-init`, and returns once the command's program has been executed.
 pub(super) fn launch(spec: &Spec) -> Result<Supervised, SpawnError> {
-    let image = Image::new(Role::Init, spec)?;
+    let (image, control) = Image::new(Role::Init, spec)?;
     let namespaces = namespaces(spec);
     let maps = IdMaps::new(spec.map);
     let mut steps = Steps::new(namespaces, spec, &maps);
     steps.stdio(spec);
     let env = Strings::new(as_c_strs(&spec.env));
-    let (init, control) = image.start(namespaces, steps, &spec.args, &env)?;
-    let error = match control.receive(Mode::Block) {
-        Ok(Packet::Started { number }) => {
-            return Ok(Supervised { init, control, number: number.unsigned_abs() });
+    let init = image.start(namespaces, steps, &spec.args, &env)?;
+    // The socket is to close with number 1's end of it.
+    drop(image);
+    match control.await_start() {
+        Ok(number) => Ok(Supervised { init, control, number }),
+        Err(error) => {
+            give_up(&init.pidfd);
+            Err(error)
         }
-        Ok(Packet::ForkFailed(errno)) => SpawnError::from_raw(Stage::Fork, errno),
-        Ok(Packet::ExecFailed(errno)) => SpawnError::from_raw(Stage::Exec, errno),
-        Ok(Packet::Closed | Packet::Event(_)) => {
-            SpawnError::new(Stage::Init, pidns_sys::Errno::SRCH)
-        }
-        Err(errno) => SpawnError::new(Stage::Init, errno),
-    };
-    give_up(&init.pidfd);
-    Err(error)
+    }
 }
 
 impl Job for Supervised {
@@ -82,10 +77,10 @@ impl Job for Supervised {
     }
 
     fn kill(&self) -> io::Result<()> {
-        Ok(pidfd::send_signal(&self.init.pidfd, Signal::KILL)?)
+        send_signal(&self.init.pidfd, Signal::KILL)
     }
 
-    fn reap(&mut self) -> io::Result<ExitStatus> {
+    fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         collect(&self.init.pidfd)
     }
 }

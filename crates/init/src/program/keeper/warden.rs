@@ -1,0 +1,69 @@
+//! Stands above the keeper, and takes its place should it be killed.
+
+use super::sweep;
+use crate::program::supervise::{self, FAILED};
+use crate::program::sys::{self, Change, Changes, Disposition, Errno, PollFd, Usage};
+use crate::protocol::WATCH_FD;
+
+/// How long a keeper may take once the supervisor has gone. Longer than [`sweep::PATIENCE_NS`].
+const KEEPERS_TIME_NS: u64 = 2 * sweep::PATIENCE_NS;
+
+/// Waits for the end of the keeper, behind the pidfd `keeper`, and destroys what it has left, if anything.
+pub(super) fn run(keeper: i32, ready: i32) -> ! {
+    // To be killed by a signal to the caller's group at the same time as others would be the end of all guarding.
+    // Cannot fail: a process that has just been made leads no group.
+    let _ = sys::lead_session();
+    let _ = sys::write(ready, &1_u64.to_ne_bytes());
+    sys::close(ready);
+    sys::set_name(c"pidns-warden");
+    sys::set_disposition(sys::SIGCHLD, Disposition::Default);
+    supervise::close_standard_fds();
+    wait_for(keeper);
+    match collect() {
+        // It has done what could be done.
+        Some(Change::Exited { code }) => {
+            sweep::sweep(0);
+            sys::exit(code)
+        }
+        Some(Change::Signaled { signal, .. }) => {
+            sweep::sweep(sweep::PATIENCE_NS);
+            sys::exit(128 + signal)
+        }
+        _ => {
+            sweep::sweep(sweep::PATIENCE_NS);
+            sys::exit(FAILED)
+        }
+    }
+}
+
+/// Until the keeper has ended. Once the supervisor has gone, that must not take for ever: somebody may have stopped it.
+fn wait_for(keeper: i32) {
+    let mut fds = [PollFd::input(keeper), PollFd::input(WATCH_FD)];
+    while !fds.iter().any(PollFd::is_ready) {
+        let _ = sys::poll(&mut fds, None);
+    }
+    let deadline = sys::now_ns().saturating_add(KEEPERS_TIME_NS);
+    loop {
+        let mut fds = [PollFd::input(keeper)];
+        let _ = sys::pidfd_kill(keeper, sys::SIGCONT);
+        let _ = sys::poll(&mut fds, Some(sweep::PAUSE_NS));
+        if fds.iter().any(PollFd::is_ready) {
+            return;
+        }
+        if sys::now_ns() >= deadline {
+            let _ = sys::pidfd_kill(keeper, sys::SIGKILL);
+        }
+    }
+}
+
+/// How the keeper has ended. Others become children of ours only after it, so it is the first to be told of.
+fn collect() -> Option<Change> {
+    let mut usage = Usage::default();
+    loop {
+        match sys::wait(Changes::Ends, &mut usage) {
+            Ok(change) => return change.map(|(_, change)| change),
+            Err(Errno::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! System calls: who handles which, at the entry and at the end.
+//!
+//! A handler gets the call as [`Entry`] and answers with an [`Outcome`]; `Err(errno)` fails the call. Where the kernel
+//! does the call, [`After`] says what is left to do when it has: [`leave`].
+
+use pidns_core::TaskId;
+use pidns_sys::ptrace::regs::Registers;
+use pidns_sys::ptrace::{Resume, Tid};
+use pidns_sys::{Errno, abi};
+
+use super::task::{After, Filter, Pending, Phase, Stopped};
+use super::tracer::Tracer;
+use super::{
+    clone, credentials, descriptor, ids, install, ipc, kill, memory, namespaces, other, path,
+    pidfd, procfs, session, signal, sysctl, terminal, wait,
+};
+
+/// A call at its entry.
+pub(super) struct Entry {
+    pub(super) tid: Tid,
+    pub(super) id: TaskId,
+    /// To be changed where the kernel is to do another call than the one asked for.
+    pub(super) registers: Registers,
+}
+
+impl Entry {
+    /// An argument that the kernel takes as a 32-bit integer.
+    pub(super) fn int(&self, index: usize) -> i32 {
+        self.registers.argument(index) as i32
+    }
+
+    /// An argument that is an address, or another 64-bit value.
+    pub(super) fn long(&self, index: usize) -> u64 {
+        self.registers.argument(index)
+    }
+
+    pub(super) fn set_int(&mut self, index: usize, value: i32) {
+        self.registers.set_argument(index, u64::from(value.cast_unsigned()));
+    }
+}
+
+/// What becomes of a call.
+pub(super) enum Outcome {
+    /// The kernel does it as it is; there is nothing to finish.
+    Native,
+    /// The kernel does what the registers say now, and then this is to be done.
+    Then(After),
+    /// It is done: its result.
+    Done(i64),
+}
+
+pub(super) type Handled = Result<Outcome, Errno>;
+
+/// As the kernel returns it.
+pub(super) fn negated(errno: Errno) -> i64 {
+    -i64::from(errno.raw_os_error())
+}
+
+pub(super) fn errno(error: pidns_core::Errno) -> Errno {
+    Errno::from_raw_os_error(error.raw())
+}
+
+/// A task is at the entry of a call that the filter wants us to see.
+pub(super) fn enter(tracer: &mut Tracer, stopped: Stopped) {
+    let tid = stopped.tid();
+    let (Some(id), Ok(registers)) = (tracer.id(tid), Registers::of(tid)) else {
+        return stopped.run();
+    };
+    if let Some(Phase::InCall(_)) = tracer.tasks.get(&tid).map(|task| &task.phase) {
+        // The filter looks at a call that we have made.
+        return stopped.resume(Resume::ToSyscallStop, 0);
+    }
+    let mut entry = Entry { tid, id, registers };
+    let handled = dispatch(tracer, &mut entry);
+    answer(tracer, stopped, registers, entry, handled);
+}
+
+/// Lets a task that is at the entry of a call go on as its handler has decided.
+fn answer(
+    tracer: &mut Tracer,
+    stopped: Stopped,
+    before: Registers,
+    mut entry: Entry,
+    handled: Handled,
+) {
+    let tid = stopped.tid();
+    match handled {
+        Ok(Outcome::Native) => stopped.run(),
+        Ok(Outcome::Done(result)) => {
+            entry.registers.skip_with(result);
+            let _ = entry.registers.store(tid);
+            stopped.run();
+        }
+        Err(errno) => {
+            let mut registers = before;
+            registers.skip_with(negated(errno));
+            let _ = registers.store(tid);
+            stopped.run();
+        }
+        Ok(Outcome::Then(after)) => {
+            let changed = !entry.registers.same_call(&before);
+            if changed {
+                let _ = entry.registers.store(tid);
+            }
+            let before = changed.then_some(before);
+            tracer.set_phase(tid, Phase::InCall(Pending { after, before, entering: false }));
+            stopped.resume(Resume::ToSyscallStop, 0);
+        }
+    }
+}
+
+/// A task was stopped by our trap instead of entering a call. The registers are as after a call that did nothing: to
+/// answer, a result is set; to let the kernel do something, the call is made anew.
+pub(super) fn trapped(tracer: &mut Tracer, stopped: Stopped) {
+    let tid = stopped.tid();
+    signal::repair_sigsys(tracer, tid);
+    let (Some(id), Ok(before)) = (tracer.id(tid), Registers::of(tid)) else {
+        return stopped.run();
+    };
+    let mut entry = Entry { tid, id, registers: before };
+    entry.registers.set_call(before.trapped_call());
+    let handled = dispatch(tracer, &mut entry);
+    let mut registers = before;
+    match handled {
+        Ok(Outcome::Done(result)) => registers.answer_trap(result),
+        Err(errno) => registers.answer_trap(negated(errno)),
+        Ok(Outcome::Native) => registers.answer_trap(negated(Errno::NOSYS)),
+        Ok(Outcome::Then(after)) => {
+            let mut again = entry.registers;
+            again.again(entry.registers.call());
+            let _ = again.store(tid);
+            let mut original = before;
+            original.set_call(before.trapped_call());
+            let pending = Pending { after, before: Some(original), entering: true };
+            tracer.set_phase(tid, Phase::InCall(pending));
+            // It stops at the entry of the new call, unless a filter answers it, and at its end.
+            return stopped.resume(Resume::ToSyscallStop, 0);
+        }
+    }
+    let _ = registers.store(tid);
+    stopped.run();
+}
+
+/// A task is at the end of a call, or at the entry of one that [`trapped`] has made.
+pub(super) fn leave(tracer: &mut Tracer, stopped: Stopped) {
+    let tid = stopped.tid();
+    let (Ok(registers), Some(task)) = (Registers::of(tid), tracer.tasks.get_mut(&tid)) else {
+        return stopped.run();
+    };
+    match std::mem::replace(&mut task.phase, Phase::Running) {
+        Phase::InCall(pending) if pending.entering => {
+            task.phase = Phase::InCall(Pending { entering: false, ..pending });
+            stopped.resume(Resume::ToSyscallStop, 0);
+        }
+        Phase::InCall(pending) => finish(tracer, stopped, registers, pending),
+        other => {
+            task.phase = other;
+            stopped.run();
+        }
+    }
+}
+
+/// Ends a call that the kernel has done, or that a signal or we have interrupted.
+fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: Pending) {
+    let tid = stopped.tid();
+    let Pending { after, before, .. } = pending;
+    let mut filter = match after {
+        After::Filtered(next, filter) => {
+            return install::done(tracer, stopped, *next, filter, registers.result());
+        }
+        After::Walk | After::Directory { in_proc: true } => Some(Filter::Walker),
+        After::Write => Some(Filter::Writer),
+        _ => None,
+    };
+    let mut new = registers;
+    if let Some(before) = &before {
+        new.restore_arguments(before);
+    }
+    if registers.interrupted() {
+        filter = None;
+        // The kernel makes it anew, or fails it with EINTR: as the call that it was.
+        undo(tracer, tid, after);
+        if let Some(before) = before {
+            new.interrupt(before.call());
+        }
+    } else {
+        let result = registers.result();
+        filter = filter.filter(|_| result >= 0);
+        match conclude(tracer, tid, after, result) {
+            Conclusion::Result(result) => new.set_result(result),
+            Conclusion::Again => new.again(before.unwrap_or(registers).call()),
+        }
+    }
+    if let Some(filter) = filter {
+        return install::filter(tracer, stopped, new, filter);
+    }
+    if !new.equals(&registers) {
+        let _ = new.store(tid);
+    }
+    stopped.run();
+}
+
+/// Takes back what was done at the entry of a call that did not happen.
+fn undo(tracer: &mut Tracer, tid: Tid, after: After) {
+    match after {
+        After::Clone(newborn) => drop(clone::done(tracer, newborn, negated(Errno::INTR))),
+        After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
+        After::Wait(wait) => wait::put_back(tid, &wait),
+        _ => {}
+    }
+}
+
+/// How a call ends.
+pub(super) enum Conclusion {
+    /// With this result.
+    Result(i64),
+    /// Not yet: it is made once more.
+    Again,
+}
+
+fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclusion {
+    let failed = result < 0;
+    match after {
+        After::Clone(newborn) => return Conclusion::Result(clone::done(tracer, newborn, result)),
+        After::Wait(pending) => return wait::done(tracer, tid, &pending, result),
+        After::Unshare { before } => namespaces::unshared(tracer, tid, before, result),
+        After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
+        After::Path { buffer, size } => {
+            return Conclusion::Result(path::shown(tracer, tid, buffer, size, result));
+        }
+        After::List(listing) => return procfs::listing::done(tracer, tid, &listing, result),
+        After::MountProc if result == negated(Errno::PERM) => return Conclusion::Result(0),
+        _ if failed => {}
+        After::Fill(text) => path::fill(tid, result, &text),
+        After::Stat { at, inode, extended } => path::stat_stored(tid, at, inode, extended),
+        After::Directory { in_proc } => {
+            if let Some(process) = tracer.process_of_mut(tid) {
+                process.in_proc = in_proc;
+            }
+        }
+        After::Restore
+        | After::WaitInPause
+        | After::Walk
+        | After::MountProc
+        | After::Write
+        | After::Filtered(..) => {}
+        After::Return(value) => return Conclusion::Result(value),
+        After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
+        After::Setpgid { process, group } => session::moved(tracer, tid, process, group),
+        After::Number(meaning) => {
+            return Conclusion::Result(ids::visible(tracer, tid, result, meaning));
+        }
+        After::Word(at, meaning) => other::translate_word(tracer, tid, at, meaning),
+        After::Words(at, count) => other::translate_words(tracer, tid, at, count),
+        After::OwnerEx(at) => descriptor::owner_stored(tracer, tid, at),
+        After::Signal(at) => signal::translate_stored(tracer, tid, at),
+    }
+    Conclusion::Result(result)
+}
+
+fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
+    match entry.registers.call() {
+        abi::SYS_open
+        | abi::SYS_openat
+        | abi::SYS_openat2
+        | abi::SYS_stat
+        | abi::SYS_lstat
+        | abi::SYS_newfstatat
+        | abi::SYS_statx
+        | abi::SYS_access
+        | abi::SYS_faccessat
+        | abi::SYS_faccessat2
+        | abi::SYS_readlink
+        | abi::SYS_readlinkat
+        | abi::SYS_chdir
+        | abi::SYS_fchdir
+        | abi::SYS_getcwd
+        | abi::SYS_getdents64
+        | abi::SYS_fstat
+        | abi::SYS_mount => path::enter(tracer, entry),
+        abi::SYS_getpid
+        | abi::SYS_gettid
+        | abi::SYS_getppid
+        | abi::SYS_getpgrp
+        | abi::SYS_getpgid
+        | abi::SYS_getsid
+        | abi::SYS_set_tid_address => ids::enter(tracer, entry),
+        abi::SYS_fork | abi::SYS_vfork | abi::SYS_clone | abi::SYS_clone3 => {
+            clone::enter(tracer, entry)
+        }
+        abi::SYS_wait4 | abi::SYS_waitid => wait::enter(tracer, entry),
+        abi::SYS_kill
+        | abi::SYS_tkill
+        | abi::SYS_tgkill
+        | abi::SYS_rt_sigqueueinfo
+        | abi::SYS_rt_tgsigqueueinfo => kill::enter(tracer, entry),
+        abi::SYS_setsid | abi::SYS_setpgid => session::enter(tracer, entry),
+        abi::SYS_rt_sigaction | abi::SYS_rt_sigtimedwait => signal::enter(tracer, entry),
+        abi::SYS_setuid | abi::SYS_setreuid | abi::SYS_setresuid | abi::SYS_setfsuid => {
+            tracer.one_user = false;
+            Ok(Outcome::Native)
+        }
+        abi::SYS_pidfd_open | abi::SYS_pidfd_send_signal | abi::SYS_pidfd_getfd => {
+            pidfd::enter(tracer, entry)
+        }
+        abi::SYS_unshare | abi::SYS_setns | abi::SYS_reboot => namespaces::enter(tracer, entry),
+        abi::SYS_write | abi::SYS_pwrite64 => sysctl::write(tracer, entry),
+        abi::SYS_ioctl => terminal::ioctl(tracer, entry),
+        abi::SYS_fcntl => descriptor::fcntl(tracer, entry),
+        abi::SYS_getsockopt | abi::SYS_setsockopt => credentials::enter(tracer, entry),
+        abi::SYS_msgctl | abi::SYS_shmctl | abi::SYS_semctl => ipc::enter(tracer, entry),
+        abi::SYS_sched_setaffinity
+        | abi::SYS_sched_getaffinity
+        | abi::SYS_sched_setparam
+        | abi::SYS_sched_getparam
+        | abi::SYS_sched_setscheduler
+        | abi::SYS_sched_getscheduler
+        | abi::SYS_sched_setattr
+        | abi::SYS_sched_getattr
+        | abi::SYS_sched_rr_get_interval
+        | abi::SYS_prlimit64
+        | abi::SYS_get_robust_list
+        | abi::SYS_migrate_pages
+        | abi::SYS_move_pages
+        | abi::SYS_getpriority
+        | abi::SYS_setpriority
+        | abi::SYS_ioprio_get
+        | abi::SYS_ioprio_set
+        | abi::SYS_process_vm_readv
+        | abi::SYS_process_vm_writev
+        | abi::SYS_kcmp
+        | abi::SYS_capget
+        | abi::SYS_timer_create
+        | abi::SYS_perf_event_open
+        | abi::SYS_prctl => other::enter(tracer, entry),
+        // A guest's own filter answered RET_TRACE, and there is no tracer of its: seccomp(2).
+        _ => Err(Errno::NOSYS),
+    }
+}

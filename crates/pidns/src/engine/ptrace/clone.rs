@@ -1,0 +1,316 @@
+//! fork, vfork, clone, clone3: the making of tasks.
+//!
+//! Core reserves numbers at the call's entry, so that what must fail fails before there is anybody. The host makes the
+//! task, without flags that are ours; when it says so ([`born`]), the reservation is published. The child gets its
+//! numbers at its first stop ([`begins`]).
+//!
+//! `clone3` is turned into `clone`, which takes all that programs use; what only `clone3` can do is refused with
+//! `ENOSYS`, as by a kernel or container without it.
+
+use std::collections::VecDeque;
+
+use pidns_core::{CloneArgs, Pid};
+use pidns_sys::ptrace::regs::Registers;
+use pidns_sys::ptrace::{self, Options, Resume, Tid};
+use pidns_sys::{Errno, abi};
+
+use super::call::{Entry, Handled, Outcome, errno, negated};
+use super::guest::Guest;
+use super::task::{After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task};
+use super::tracer::Tracer;
+use super::{memory, signal};
+
+/// What a clone asks for, by whichever call.
+struct Wish {
+    flags: u64,
+    exit_signal: u64,
+    stack: u64,
+    parent_tid: u64,
+    child_tid: u64,
+    tls: u64,
+    pidfd: u64,
+    set_tid: Vec<i32>,
+}
+
+const fn flag(bit: i32) -> u64 {
+    bit.cast_unsigned() as u64
+}
+
+pub(super) const NEWPID: u64 = flag(abi::CLONE_NEWPID);
+const CHILD_SETTID: u64 = flag(abi::CLONE_CHILD_SETTID);
+const PARENT_SETTID: u64 = flag(abi::CLONE_PARENT_SETTID);
+const PIDFD: u64 = flag(abi::CLONE_PIDFD);
+const THREAD: u64 = flag(abi::CLONE_THREAD);
+/// `CLONE_CLEAR_SIGHAND`, `CLONE_INTO_CGROUP`: clone(2) has no bits for them.
+const ONLY_CLONE3: u64 = !0xffff_ffff;
+
+pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
+    let (wish, args_of_core) = match entry.registers.call() {
+        abi::SYS_clone3 => {
+            let wish = clone3(entry)?;
+            (wish, true)
+        }
+        _ => (legacy(entry), false),
+    };
+    if wish.flags & ONLY_CLONE3 != 0 {
+        return Err(Errno::NOSYS);
+    }
+    let guest = Guest::new(tracer, entry.tid);
+    let args = if args_of_core {
+        CloneArgs::from_clone3(wish.flags, wish.exit_signal, &wish.set_tid)
+    } else {
+        CloneArgs::from_legacy(wish.flags | wish.exit_signal)
+    }
+    .map_err(errno)?;
+    let reservation = tracer.set.reserve(entry.id, &args, &guest).map_err(errno)?;
+    let number = Pid::raw_or_zero(tracer.set.reserved_number(&reservation, entry.id));
+    let has = |flag, at| if wish.flags & flag != 0 { at } else { 0 };
+    let newborn = Newborn {
+        number,
+        is_thread: wish.flags & THREAD != 0,
+        shares_parent: wish.flags & flag(abi::CLONE_PARENT) != 0,
+        parent_tid: has(PARENT_SETTID, wish.parent_tid),
+        child_tid: has(CHILD_SETTID, wish.child_tid),
+        reservation: Some(reservation),
+    };
+    rewrite(entry, &wish);
+    Ok(Outcome::Then(After::Clone(newborn)))
+}
+
+fn legacy(entry: &Entry) -> Wish {
+    let (flags, stack, parent_tid, child_tid, tls) = match entry.registers.call() {
+        abi::SYS_fork => (flag(abi::SIGCHLD), 0, 0, 0, 0),
+        abi::SYS_vfork => (flag(abi::CLONE_VM | abi::CLONE_VFORK | abi::SIGCHLD), 0, 0, 0, 0),
+        _ => {
+            let flags = entry.long(0) & 0xffff_ffff;
+            (flags, entry.long(1), entry.long(2), entry.long(3), entry.long(4))
+        }
+    };
+    Wish {
+        flags: flags & !0xff,
+        exit_signal: flags & 0xff,
+        stack,
+        parent_tid,
+        child_tid,
+        tls,
+        pidfd: parent_tid,
+        set_tid: Vec::new(),
+    }
+}
+
+/// Reads `struct clone_args`, as long as its caller says it is.
+fn clone3(entry: &Entry) -> Result<Wish, Errno> {
+    const OLDEST: u64 = 64;
+    const KNOWN: usize = 88;
+    let (at, size) = (entry.long(0), entry.long(1));
+    if size < OLDEST {
+        return Err(Errno::INVAL);
+    }
+    if size > 4096 {
+        return Err(Errno::TOOBIG);
+    }
+    let mut bytes = memory::read_up_to(entry.tid, at, size as usize)?;
+    if bytes.len() < size as usize {
+        return Err(Errno::FAULT);
+    }
+    if bytes.len() > KNOWN && bytes[KNOWN..].iter().any(|byte| *byte != 0) {
+        return Err(Errno::TOOBIG);
+    }
+    bytes.resize(KNOWN, 0);
+    let word = |index: usize| {
+        u64::from_ne_bytes(bytes[8 * index..8 * index + 8].try_into().expect("eight bytes"))
+    };
+    let (stack, stack_size) = (word(5), word(6));
+    if (stack == 0) != (stack_size == 0) {
+        return Err(Errno::INVAL);
+    }
+    let set_tid = wanted_numbers(entry, word(8), word(9))?;
+    Ok(Wish {
+        flags: word(0),
+        exit_signal: word(4),
+        stack: stack + stack_size,
+        parent_tid: word(3),
+        child_tid: word(2),
+        tls: word(7),
+        pidfd: word(1),
+        set_tid,
+    })
+}
+
+fn wanted_numbers(entry: &Entry, at: u64, count: u64) -> Result<Vec<i32>, Errno> {
+    const MOST: u64 = 32;
+    if count > MOST || (at == 0) != (count == 0) {
+        return Err(Errno::INVAL);
+    }
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let bytes = memory::read_up_to(entry.tid, at, 4 * count as usize)?;
+    if bytes.len() < 4 * count as usize {
+        return Err(Errno::FAULT);
+    }
+    Ok(bytes
+        .chunks_exact(4)
+        .map(|word| i32::from_ne_bytes(word.try_into().expect("four")))
+        .collect())
+}
+
+/// Makes it the call that the host is to do: no namespace that is ours, no numbers of the host's in memory, and no way
+/// around the tracer.
+fn rewrite(entry: &mut Entry, wish: &Wish) {
+    let ours = NEWPID | CHILD_SETTID | PARENT_SETTID | flag(abi::CLONE_UNTRACED);
+    let flags = wish.flags & !ours;
+    let plain = !matches!(entry.registers.call(), abi::SYS_clone | abi::SYS_clone3);
+    if plain || entry.registers.call() == abi::SYS_clone && flags == wish.flags {
+        return;
+    }
+    entry.registers.set_call(abi::SYS_clone);
+    let third = if flags & PIDFD != 0 { wish.pidfd } else { wish.parent_tid };
+    let arguments = [flags | wish.exit_signal, wish.stack, third, wish.child_tid, wish.tls];
+    for (index, value) in arguments.into_iter().enumerate() {
+        entry.registers.set_argument(index, value);
+    }
+}
+
+/// The host has made the task that the stopped one has asked for.
+pub(super) fn born(tracer: &mut Tracer, stopped: Stopped) {
+    let parent = stopped.tid();
+    let child = ptrace::event_message(parent)
+        .ok()
+        .and_then(|message| i32::try_from(message).ok())
+        .and_then(Tid::new);
+    let mut pending = match tracer.take_phase(parent) {
+        Phase::InCall(pending) => pending,
+        other => {
+            // No call of ours: it cannot be, for every clone is traced. The child is not let in.
+            tracer.set_phase(parent, other);
+            if let Some(child) = child {
+                let _ = ptrace::signal_process(child, abi::SIGKILL);
+            }
+            return stopped.run();
+        }
+    };
+    if let (Some(child), After::Clone(newborn)) = (child, &mut pending.after) {
+        let registers = pending.before;
+        publish(tracer, parent, child, newborn, registers);
+    }
+    tracer.set_phase(parent, Phase::InCall(pending));
+    stopped.resume(Resume::ToSyscallStop, 0);
+}
+
+fn publish(
+    tracer: &mut Tracer,
+    parent: Tid,
+    child: Tid,
+    newborn: &mut Newborn,
+    registers: Option<Registers>,
+) {
+    let Some(reservation) = newborn.reservation.take() else { return };
+    let Some(own) = tracer.tasks.get(&parent).map(|task| task.process) else { return };
+    let id = tracer.set.publish(reservation, || child, child, &mut tracer.effects);
+    let process = if newborn.is_thread { own } else { child };
+    tracer.tasks.insert(child, Task::new(id, process));
+    enlist(tracer, own, child, newborn);
+    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers });
+    if newborn.parent_tid != 0 {
+        let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
+    }
+    if let Some(stranger) = tracer.strangers.remove(&child) {
+        begins(tracer, &stranger);
+        stranger.run();
+    }
+}
+
+/// Notes the new thread, or process.
+fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
+    let Some(creator) = tracer.processes.get_mut(&own) else { return };
+    if newborn.is_thread {
+        creator.threads.insert(child);
+        return;
+    }
+    let parent = if newborn.shares_parent { creator.parent } else { own };
+    let (walks_proc, writes_sysctls, in_proc) =
+        (creator.walks_proc, creator.writes_sysctls, creator.in_proc);
+    let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
+    let Some(process) = describe(tracer, child, parent) else { return };
+    let process =
+        Process { walks_proc, writes_sysctls, in_proc, sigsys, ignores_children, ..process };
+    tracer.processes.insert(child, process);
+    let number =
+        tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
+    let key = child.number().unsigned_abs();
+    tracer.on_roster(|roster| {
+        roster.insert(key, number.map_or(0, |number| number.raw().unsigned_abs()));
+    });
+    signal::trust_host(tracer, child);
+}
+
+/// What there is to know of a new process.
+pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process> {
+    let id = tracer.id(tid)?;
+    Some(Process {
+        group: tracer.set.group(id).ok()?,
+        number: tracer.set.getpid(id).ok(),
+        parent,
+        adopted: 0,
+        threads: [tid].into(),
+        walks_proc: false,
+        writes_sysctls: false,
+        in_proc: false,
+        sigsys: Disposition::Default,
+        ignores_children: false,
+        ended: VecDeque::new(),
+        adopter: None,
+    })
+}
+
+/// A new task is at its first stop.
+pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) {
+    let tid = stopped.tid();
+    let Some(birth) = tracer.births.remove(&tid) else { return };
+    let Some(id) = tracer.id(tid) else { return };
+    if birth.child_tid != 0 {
+        let number = Pid::raw_or_zero(tracer.set.gettid(id).ok());
+        let _ = memory::write_i32(tid, birth.child_tid, number);
+    }
+    if let Some(before) = birth.registers
+        && let Ok(mut registers) = Registers::of(tid)
+    {
+        registers.restore_arguments(&before);
+        let _ = registers.store(tid);
+    }
+}
+
+/// What all are traced with.
+pub(super) fn options() -> Options {
+    Options::SYSGOOD
+        | Options::FORK
+        | Options::VFORK
+        | Options::CLONE
+        | Options::EXEC
+        | Options::EXIT
+        | Options::SECCOMP
+        | Options::EXIT_KILL
+}
+
+/// The parent is at the end of its call.
+pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
+    match newborn.reservation {
+        // The host has failed it.
+        Some(reservation) => {
+            tracer.set.abandon(reservation, &mut tracer.effects);
+            if result < 0 { result } else { negated(Errno::AGAIN) }
+        }
+        None if result < 0 => result,
+        None => i64::from(newborn.number),
+    }
+}
+
+/// A task ends: what it had reserved is given back.
+pub(super) fn give_up(tracer: &mut Tracer, phase: Phase) {
+    if let Phase::InCall(Pending { after: After::Clone(newborn), .. }) = phase
+        && let Some(reservation) = newborn.reservation
+    {
+        tracer.set.abandon(reservation, &mut tracer.effects);
+    }
+}

@@ -1,0 +1,62 @@
+//! exec: a process has become another program.
+
+use pidns_core::ExitStatus;
+use pidns_sys::ptrace::{self, Tid};
+
+use super::clone;
+use super::signal;
+use super::task::{Disposition, Stopped, Task};
+use super::tracer::Tracer;
+
+/// The host has executed a program. All other threads are gone; one that was not the leader has its number now.
+pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
+    let tid = stopped.tid();
+    let former = ptrace::event_message(tid)
+        .ok()
+        .and_then(|message| i32::try_from(message).ok())
+        .and_then(Tid::new)
+        .unwrap_or(tid);
+    if former != tid {
+        take_over(tracer, tid, former);
+    }
+    if let Some(id) = tracer.id(tid) {
+        end_others(tracer, tid);
+        let _ = tracer.set.exec(id, &mut tracer.effects);
+    }
+    if let Some(task) = tracer.tasks.get_mut(&tid) {
+        task.rseq = None;
+    }
+    if let Some(process) = tracer.processes.get_mut(&tid) {
+        process.threads = [tid].into();
+        if process.sigsys == Disposition::Handled {
+            process.sigsys = Disposition::Default;
+        }
+    }
+    signal::trust_host(tracer, tid);
+    stopped.run();
+}
+
+/// The thread `former` has the number `tid` of its leader, whose end nobody tells.
+fn take_over(tracer: &mut Tracer, tid: Tid, former: Tid) {
+    let Some(task) = tracer.tasks.remove(&former) else { return };
+    if let Some(leader) = tracer.tasks.remove(&tid) {
+        clone::give_up(tracer, leader.phase);
+        let _ = tracer.set.exit(leader.id, ExitStatus::exited(0), &mut tracer.effects);
+    }
+    if let Some(payload) = tracer.set.task_payload_mut(task.id) {
+        *payload = tid;
+    }
+    tracer.tasks.insert(tid, Task::new(task.id, tid));
+}
+
+/// Threads whose end has not been told yet are gone all the same.
+fn end_others(tracer: &mut Tracer, tid: Tid) {
+    let Some(process) = tracer.processes.get(&tid) else { return };
+    let others: Vec<Tid> = process.threads.iter().copied().filter(|other| *other != tid).collect();
+    for other in others {
+        if let Some(task) = tracer.tasks.remove(&other) {
+            clone::give_up(tracer, task.phase);
+            let _ = tracer.set.exit(task.id, ExitStatus::exited(0), &mut tracer.effects);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the host's /proc tells of a task.
+
+use std::fs;
+use std::path::PathBuf;
+
+use pidns_sys::ptrace::Tid;
+use pidns_sys::signal::SignalSet;
+
+/// Which of the host's facilities there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host {
+    /// Another filter is in force already, and may answer calls before ours does.
+    pub(super) filtered: bool,
+}
+
+impl Host {
+    pub(super) fn probe() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        // Without /proc, assume the harder case.
+        let filtered = field(&status, "Seccomp:").is_none_or(|mode| mode != "0");
+        Self { filtered }
+    }
+}
+
+/// The value in a line of a `status` file. See proc_pid_status(5).
+pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
+fn set(status: &str, name: &str) -> SignalSet {
+    let bits = field(status, name).and_then(|text| u64::from_str_radix(text, 16).ok());
+    SignalSet::from_bits(bits.unwrap_or(0))
+}
+
+/// What a process does with signals.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dispositions {
+    pub(super) handled: SignalSet,
+    pub(super) ignored: SignalSet,
+    /// By the leader.
+    pub(super) blocked: SignalSet,
+}
+
+pub(super) fn dispositions(process: Tid) -> Option<Dispositions> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    Some(Dispositions {
+        handled: set(&status, "SigCgt:"),
+        ignored: set(&status, "SigIgn:"),
+        blocked: set(&status, "SigBlk:"),
+    })
+}
+
+/// The user ids of a process: real, effective, saved.
+pub(super) fn users(process: Tid) -> Option<[u32; 3]> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let mut words = field(&status, "Uid:")?.split_ascii_whitespace();
+    let mut next = || words.next()?.parse().ok();
+    Some([next()?, next()?, next()?])
+}
+
+/// Where a descriptor of a task leads.
+pub(super) fn descriptor(tid: Tid, fd: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{tid}/fd/{fd}")).ok()
+}
+
+/// The process that a task's pidfd is of, by its number.
+pub(super) fn pidfd_target(tid: Tid, fd: i32) -> Option<i32> {
+    let info = fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).ok()?;
+    field(&info, "Pid:")?.parse().ok()
+}

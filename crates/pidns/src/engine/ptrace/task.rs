@@ -1,0 +1,297 @@
+//! What the tracer knows of each task and process: the host's side of what `pidns-core` knows.
+//!
+//! [`Stopped`] is a task in a ptrace-stop, held by value: whoever has it must let the task go on, and can do so once.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use pidns_core::{GroupId, NsId, Pid, Reservation, TaskId};
+use pidns_sys::ptrace::regs::Registers;
+use pidns_sys::ptrace::{self, Resume, Tid};
+
+use super::procfs::listing::Listing;
+
+/// A task that is stopped for its tracer.
+#[must_use = "a stopped task stays stopped until it is resumed"]
+#[derive(Debug)]
+pub(super) struct Stopped(Tid);
+
+impl Stopped {
+    /// The event loop has just been told so.
+    pub(super) fn new(tid: Tid) -> Self {
+        Self(tid)
+    }
+
+    pub(super) fn tid(&self) -> Tid {
+        self.0
+    }
+
+    /// Lets it run, with `signal` if that is not 0. A task that was killed meanwhile is resumed by that: its end is told
+    /// by an event of its own, and so nothing is to be told here.
+    pub(super) fn resume(self, how: Resume, signal: i32) {
+        let _ = ptrace::resume(self.0, how, signal);
+    }
+
+    pub(super) fn run(self) {
+        self.resume(Resume::Freely, 0);
+    }
+
+    /// Leaves it in its group stop.
+    pub(super) fn listen(self) {
+        let _ = ptrace::listen(self.0);
+    }
+}
+
+/// A task that the tracer has.
+#[derive(Debug)]
+pub(super) struct Task {
+    /// Who it is.
+    pub(super) id: TaskId,
+    /// Its process, as the host numbers it.
+    pub(super) process: Tid,
+    pub(super) phase: Phase,
+    /// It is in a group stop.
+    pub(super) listening: bool,
+    /// Where its rseq(2) area is, once known.
+    pub(super) rseq: Option<u64>,
+}
+
+impl Task {
+    pub(super) fn new(id: TaskId, process: Tid) -> Self {
+        Self { id, process, phase: Phase::Running, listening: false, rseq: None }
+    }
+}
+
+/// What a task is about, as far as the tracer has to remember it.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a task, and a box a call would cost more"
+)]
+pub(super) enum Phase {
+    /// Its own code, or a call that is none of our business.
+    Running,
+    /// A call that the kernel does for it and that the tracer finishes.
+    InCall(Pending),
+    /// It is the last thread of an init, in its exit stop, until all others are gone.
+    Held(Stopped),
+}
+
+/// How a call is finished.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) after: After,
+    /// The registers at the entry, where the call's number or arguments were changed.
+    pub(super) before: Option<Registers>,
+    /// The call is one that we have made, and is yet to be entered.
+    pub(super) entering: bool,
+}
+
+/// What is left to do when the kernel has done its part.
+#[derive(Debug)]
+pub(super) enum After {
+    /// Nothing but to put the arguments back.
+    Restore,
+    /// The call returns this if it succeeds.
+    Return(i64),
+    /// The call has made a task, unless it failed.
+    Clone(Newborn),
+    /// The call has collected a child, or told of one.
+    Wait(Wait),
+    /// The call waits for a child that the kernel does not know as one. It is made to go on by an interrupt.
+    WaitInPause,
+    /// The caller leads a new session.
+    Setsid,
+    /// The process has moved to another group.
+    Setpgid {
+        /// As the caller names it.
+        process: i32,
+        /// As the caller names it.
+        group: i32,
+    },
+    /// The rest of an unshare or setns: if the host refuses it, core's part is undone.
+    Unshare {
+        /// Where the caller's children went before.
+        before: NsId,
+    },
+    /// The result is a number of the host's.
+    Number(Meaning),
+    /// A 32-bit number of the host's is stored there.
+    Word(u64, Meaning),
+    /// So many tasks' numbers of the host's are stored there.
+    Words(u64, u64),
+    /// A `struct f_owner_ex` is stored there.
+    OwnerEx(u64),
+    /// The descriptor is to be filled with this text.
+    Fill(Vec<u8>),
+    /// A directory of /proc was opened: its process gets the second filter.
+    Walk,
+    /// A sysctl was opened to be written: its process gets the third filter.
+    Write,
+    /// The state of a file of a namespace is stored there.
+    Stat {
+        /// Where.
+        at: u64,
+        /// The namespace's inode.
+        inode: u64,
+        /// As statx(2) does.
+        extended: bool,
+    },
+    /// The working directory was changed.
+    Directory {
+        /// To one in /proc.
+        in_proc: bool,
+    },
+    /// The working directory has been stored there.
+    Path {
+        /// Where.
+        buffer: u64,
+        /// How much there is room for.
+        size: u64,
+    },
+    /// A directory has been listed.
+    List(Listing),
+    /// A procfs was to be mounted on /proc.
+    MountProc,
+    /// A filter was to be installed; then it goes on with these registers.
+    Filtered(Box<Registers>, Filter),
+    /// A signal's information is stored there.
+    Signal(u64),
+    /// The memory is as before: it was changed for the kernel to read.
+    Undo(u64, Vec<u8>),
+}
+
+/// A filter that a process gets when it needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    /// For walks through /proc by descriptor.
+    Walker,
+    /// For writes to sysctls.
+    Writer,
+}
+
+/// What a number is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// A task, or a process.
+    Task,
+    /// A process group.
+    Group,
+    /// A session.
+    Session,
+    /// A process, or a process group if negative.
+    Owner,
+}
+
+/// What of a wait is to be finished.
+#[derive(Debug)]
+pub(super) struct Wait {
+    /// Where the status, or the information, is stored; 0 for nowhere.
+    pub(super) at: u64,
+    pub(super) kind: WaitKind,
+    /// What was at the end of the stack where the information was put, to be put back.
+    pub(super) scratch: Option<(u64, Vec<u8>)>,
+}
+
+/// By which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WaitKind {
+    /// wait4(2): the number is the result.
+    Wait4,
+    /// waitid(2): the number is in the information.
+    Waitid {
+        /// The child stays to be waited for.
+        peek: bool,
+    },
+}
+
+/// A task between its reservation and its birth.
+#[derive(Debug)]
+pub(super) struct Newborn {
+    /// Taken when the host says that it is there.
+    pub(super) reservation: Option<Reservation>,
+    /// As its parent sees it.
+    pub(super) number: i32,
+    pub(super) is_thread: bool,
+    pub(super) shares_parent: bool,
+    /// Where the parent wants the number, or 0.
+    pub(super) parent_tid: u64,
+    /// Where the child wants its own number, or 0.
+    pub(super) child_tid: u64,
+}
+
+/// What a child does at its first stop.
+#[derive(Debug)]
+pub(super) struct Birth {
+    /// Where it wants its own number, or 0.
+    pub(super) child_tid: u64,
+    /// Its registers, where its parent's were changed for the call.
+    pub(super) registers: Option<Registers>,
+}
+
+/// A process that the tracer has.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) group: GroupId,
+    /// The number of its namespace's init?
+    pub(super) number: Option<Pid>,
+    /// The host's number of the process that the kernel has as its parent.
+    pub(super) parent: Tid,
+    /// Children, by core, that the kernel does not have as such. Their ends have to be told by us.
+    pub(super) adopted: u32,
+    pub(super) threads: BTreeSet<Tid>,
+    /// Walks through /proc by descriptor, perhaps.
+    pub(super) walks_proc: bool,
+    /// Writes sysctls, perhaps.
+    pub(super) writes_sysctls: bool,
+    /// Its working directory is in /proc.
+    pub(super) in_proc: bool,
+    pub(super) sigsys: Disposition,
+    /// SIGCHLD is ignored: the kernel collects its children.
+    pub(super) ignores_children: bool,
+    /// Its children that ended last, with the numbers by which it knew them: a SIGCHLD may tell of one that is gone.
+    pub(super) ended: VecDeque<(Tid, i32)>,
+    /// Who has it as a child though the host has not.
+    pub(super) adopter: Option<Tid>,
+}
+
+/// What a process does with SIGSYS, which the filter's trap may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disposition {
+    Default,
+    Ignored,
+    Handled,
+}
+
+impl Process {
+    /// Notes the end of a child.
+    pub(super) fn remember(&mut self, child: Tid, number: i32) {
+        const MOST: usize = 16;
+        if self.ended.len() == MOST {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((child, number));
+    }
+
+    /// Says whether a child of this number has ended.
+    pub(super) fn had(&self, number: i32) -> bool {
+        self.ended.iter().any(|(_, known)| *known == number)
+    }
+
+    /// The number of a child that has ended.
+    pub(super) fn recall(&self, child: i32) -> Option<i32> {
+        self.ended.iter().rev().find(|(tid, _)| tid.number() == child).map(|(_, number)| *number)
+    }
+
+    /// Whether it has a filter already.
+    pub(super) fn filtered(&mut self, filter: Filter) -> &mut bool {
+        match filter {
+            Filter::Walker => &mut self.walks_proc,
+            Filter::Writer => &mut self.writes_sysctls,
+        }
+    }
+
+    /// Says whether it is number 1 of its namespace.
+    pub(super) fn is_init(&self) -> bool {
+        self.number == Some(Pid::INIT)
+    }
+}

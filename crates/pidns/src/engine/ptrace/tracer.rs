@@ -1,0 +1,253 @@
+//! The event loop: one thread that waits for all tasks and never for one.
+//!
+//! An event of the host becomes an operation of `pidns-core`'s [`TaskSet`]; the operation's result becomes registers,
+//! and its effects become signals, resumed tasks, and notes. Nothing here blocks but [`ptrace::next_event`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pidns_core::{Effect, ExitStatus, GroupId, NsId, Pid, Signal, TaskId, TaskSet};
+use pidns_sys::Errno;
+use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
+
+use super::affinity::Affinity;
+use super::memory::PathBuffer;
+use super::procfs::listing::Cursors;
+use super::task::{Birth, Phase, Process, Stopped, Task};
+use crate::engine::Members;
+
+use super::{call, clone, exec, exit, signal, wait};
+
+/// All that the tracer knows.
+pub(super) struct Tracer {
+    pub(super) set: TaskSet<Tid, Tid>,
+    pub(super) effects: Vec<Effect<Tid, Tid>>,
+    /// Everybody that runs, by the host's number.
+    pub(super) tasks: HashMap<Tid, Task>,
+    pub(super) processes: HashMap<Tid, Process>,
+    /// Processes that have ended and that nobody has collected.
+    pub(super) zombies: HashMap<Tid, TaskId>,
+    /// Tasks that the host has made, but whose first stop has not come.
+    pub(super) births: HashMap<Tid, Birth>,
+    /// First stops of tasks that no parent has told of yet.
+    pub(super) strangers: HashMap<Tid, Stopped>,
+    /// The tracer's own place in the set: number 1 of level 0, the parent of the first init.
+    pub(super) outside: TaskId,
+    /// The first init's namespace, and who is in it: for the caller to look at.
+    pub(super) home: NsId,
+    pub(super) roster: Roster,
+    /// The host's number of the first init, and how it ended.
+    pub(super) init: Option<Tid>,
+    pub(super) ended: Option<ExitStatus>,
+    /// Namespaces that a descriptor may name, by their serial number.
+    pub(super) namespaces: BTreeMap<u64, NsId>,
+    /// The tracer's own number.
+    pub(super) own: Tid,
+    /// The user that the job was started with.
+    pub(super) uid: u32,
+    /// No guest has changed its user.
+    pub(super) one_user: bool,
+    /// How many zombies had to give up their number.
+    pub(super) ghosts: i32,
+    /// The second filter.
+    pub(super) walker: Vec<u8>,
+    /// The third filter.
+    pub(super) writer: Vec<u8>,
+    pub(super) affinity: Affinity,
+    pub(super) paths: PathBuffer,
+    pub(super) cursors: Cursors,
+}
+
+/// The processes of a job besides number 1, by the host's number, with their numbers inside.
+pub(super) type Roster = Arc<Mutex<Members>>;
+
+impl Tracer {
+    /// Follows the tasks until the first init is gone, with all that it held together.
+    ///
+    /// # Errors
+    /// Those of the host's wait, none in practice.
+    pub(super) fn run(&mut self) -> Result<ExitStatus, Errno> {
+        loop {
+            let (tid, event) = match (ptrace::next_event(Wait::Block), self.ended) {
+                (Ok(Some(event)), _) => event,
+                (Ok(None), _) => continue,
+                // Nobody is left: zombies have come to us and been collected.
+                (Err(Errno::CHILD), Some(status)) => return Ok(status),
+                (Err(errno), _) => return Err(errno),
+            };
+            match event {
+                Event::Stopped(stop) => self.on_stop(Stopped::new(tid), stop),
+                Event::Exited(code) => exit::ended(self, tid, ExitStatus::exited(code)),
+                Event::Killed { signal, dumped } => {
+                    exit::ended(self, tid, exit::killed(signal, dumped))
+                }
+            }
+            self.settle();
+        }
+    }
+
+    fn on_stop(&mut self, stopped: Stopped, stop: Stop) {
+        if matches!(stop, Stop::Seccomp | Stop::Syscall)
+            && let Some(task) = self.tasks.get_mut(&stopped.tid())
+        {
+            self.affinity.stopped(stopped.tid(), &mut task.rseq);
+        }
+        match stop {
+            Stop::Seccomp => call::enter(self, stopped),
+            Stop::Syscall => call::leave(self, stopped),
+            Stop::Signal(number) => signal::arrives(self, stopped, number),
+            Stop::Born => clone::born(self, stopped),
+            Stop::Exec => exec::executed(self, stopped),
+            Stop::Exit => exit::leaving(self, stopped),
+            Stop::Group(signal) => self.group_stop(stopped, signal),
+            Stop::Trap => self.trap(stopped),
+            Stop::VforkDone => stopped.run(),
+        }
+    }
+
+    /// A new task's first stop may be a group stop too, if its process is in one.
+    fn group_stop(&mut self, stopped: Stopped, signal: i32) {
+        if self.births.contains_key(&stopped.tid()) {
+            clone::begins(self, &stopped);
+        } else if !self.tasks.contains_key(&stopped.tid()) {
+            self.strangers.insert(stopped.tid(), stopped);
+            return;
+        }
+        if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
+            task.listening = true;
+        }
+        let group = self.process_of(stopped.tid()).map(|process| process.group);
+        if let (Some(group), Some(signal)) = (group, Signal::from_raw(signal))
+            && self.set.stopped_by(group) == Ok(None)
+        {
+            let _ = self.set.note_stopped(group, signal, &mut self.effects);
+        }
+        stopped.listen();
+    }
+
+    /// A new task, the end of a group stop, or our own interrupt.
+    fn trap(&mut self, stopped: Stopped) {
+        if self.births.contains_key(&stopped.tid()) {
+            clone::begins(self, &stopped);
+            stopped.run();
+        } else if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
+            let was_listening = std::mem::replace(&mut task.listening, false);
+            let group = self.process_of(stopped.tid()).map(|process| process.group);
+            if was_listening && let Some(group) = group {
+                let _ = self.set.note_continued(group, &mut self.effects);
+            }
+            stopped.run();
+        } else {
+            self.strangers.insert(stopped.tid(), stopped);
+        }
+    }
+
+    /// Does what the last operations want done.
+    pub(super) fn settle(&mut self) {
+        while !self.effects.is_empty() {
+            for effect in std::mem::take(&mut self.effects) {
+                self.apply(effect);
+            }
+        }
+    }
+
+    fn apply(&mut self, effect: Effect<Tid, Tid>) {
+        match effect {
+            Effect::Kill { task } => self.kill(task),
+            Effect::Deliver { task, group_wide, info } => {
+                signal::send(self, task, group_wide, info)
+            }
+            Effect::WakeWaiters { group } => wait::wake(self, group),
+            Effect::ZapReady { task } => exit::go_on(self, task),
+            Effect::Continue { group } => self.go_on(group),
+            Effect::GroupReleased { payload, .. } => exit::released(self, payload),
+            // The host does the rest by itself: stops, continues, vfork's wait, pidfds.
+            _ => {}
+        }
+    }
+
+    /// A process is continued, whether or not it gets the signal. // SIG-05
+    fn go_on(&self, group: GroupId) {
+        let stays_stopped = |process: &Process| {
+            process.threads.iter().any(|tid| self.tasks.get(tid).is_some_and(|task| task.listening))
+        };
+        let process =
+            self.set.group_payload(group).and_then(|tid| self.processes.get_key_value(tid));
+        if let Some((tid, process)) = process
+            && stays_stopped(process)
+        {
+            let _ = ptrace::signal_process(*tid, Signal::CONT.raw());
+        }
+    }
+
+    fn kill(&self, task: TaskId) {
+        let Some(tid) = self.tid(task) else { return };
+        if let Some(entry) = self.tasks.get(&tid) {
+            // The number is its own: we have not collected it.
+            let _ = ptrace::signal_task(entry.process, tid, pidns_sys::abi::SIGKILL);
+        }
+    }
+
+    /// Changes what the caller sees.
+    pub(super) fn on_roster(&self, change: impl FnOnce(&mut Members)) {
+        // A poisoned lock would mean that the caller's thread has panicked in a look.
+        change(&mut self.roster.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A number that no host gives to a task: above the largest `pid_max`.
+    pub(super) fn ghost(&mut self) -> Tid {
+        const FIRST: i32 = 1 << 23;
+        self.ghosts += 1;
+        Tid::new(FIRST.saturating_add(self.ghosts)).expect("it is above 0")
+    }
+
+    /// The host's number of a task that has not been released.
+    pub(super) fn tid(&self, task: TaskId) -> Option<Tid> {
+        self.set.task_payload(task).copied()
+    }
+
+    /// Who a running task is.
+    pub(super) fn id(&self, tid: Tid) -> Option<TaskId> {
+        self.tasks.get(&tid).map(|task| task.id)
+    }
+
+    /// Who has this number of the host's, running or not yet collected.
+    pub(super) fn known(&self, tid: Tid) -> Option<TaskId> {
+        self.id(tid).or_else(|| self.zombies.get(&tid).copied())
+    }
+
+    pub(super) fn process_of(&self, tid: Tid) -> Option<&Process> {
+        self.processes.get(&self.tasks.get(&tid)?.process)
+    }
+
+    pub(super) fn process_of_mut(&mut self, tid: Tid) -> Option<&mut Process> {
+        self.processes.get_mut(&self.tasks.get(&tid)?.process)
+    }
+
+    /// The number by which `viewer` knows the task that the host numbers `host`; 0 if it does not.
+    pub(super) fn number_of(&self, viewer: TaskId, host: i32) -> i32 {
+        let number = Tid::new(host)
+            .and_then(|tid| self.known(tid))
+            .and_then(|task| self.set.tid(task).ok())
+            .and_then(|pid| self.set.number(pid, self.set.ns_of(viewer).ok()?));
+        Pid::raw_or_zero(number)
+    }
+
+    /// The host's number of the task that `viewer` knows as `number`.
+    pub(super) fn host_of(&self, viewer: TaskId, number: i32) -> Option<Tid> {
+        let ns = self.set.ns_of(viewer).ok()?;
+        self.tid(self.set.find_task(ns, Pid::from_raw(number)?)?)
+    }
+
+    pub(super) fn set_phase(&mut self, tid: Tid, phase: Phase) {
+        if let Some(task) = self.tasks.get_mut(&tid) {
+            task.phase = phase;
+        }
+    }
+
+    pub(super) fn take_phase(&mut self, tid: Tid) -> Phase {
+        self.tasks
+            .get_mut(&tid)
+            .map_or(Phase::Running, |task| std::mem::replace(&mut task.phase, Phase::Running))
+    }
+}

@@ -1,0 +1,165 @@
+//! Programs that try to get out of a namespace of the ptrace engine, or to get around its tracer.
+#![cfg(target_arch = "x86_64")]
+
+#[path = "ptrace_support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use pidns::{Command, Engine};
+use support::{Outsider, has, inside, marked_sleep, output_of, survivors};
+
+/// A Python program inside; `None` where there is no Python.
+fn python(script: &str) -> Option<String> {
+    if !has("python3") {
+        return None;
+    }
+    let prelude = "import ctypes, os, signal, sys, errno\n\
+                   libc = ctypes.CDLL(None, use_errno=True)\n\
+                   def call(*args):\n\
+                   \x20   r = libc.syscall(*[ctypes.c_long(a) if isinstance(a, int) else a for a in args])\n\
+                   \x20   return r if r >= 0 else -ctypes.get_errno()\n";
+    let output = Command::new("python3")
+        .args(["-c", &format!("{prelude}{script}")])
+        .engine(Engine::Ptrace)
+        .timeout(Duration::from_secs(60))
+        .output()
+        .unwrap();
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn a_signal_to_an_outside_number_finds_nobody() {
+    let mut outsider = Outsider::new();
+    let script = format!(
+        "n={}; test $n -gt 400 || exit 0; kill -9 $n 2>&1; kill -0 $n && echo reached; kill -9 -$n; echo end",
+        outsider.pid()
+    );
+    assert!(!output_of(&script).contains("reached"));
+    assert!(outsider.lives());
+}
+
+#[test]
+fn a_storm_of_signals_to_all_numbers_hits_nobody_outside() {
+    let mut outsider = Outsider::new();
+    let script = "for n in range(1, 40000):\n\
+                  \x20 if n != os.getpid():\n\
+                  \x20   for s in (signal.SIGSTOP, signal.SIGKILL):\n\
+                  \x20     try: os.kill(n, s)\n\
+                  \x20     except OSError: pass\n\
+                  for args in ((-1, 19), (-1, 9), (0, 18)):\n\
+                  \x20 try: os.kill(*args)\n\
+                  \x20 except OSError: pass\n\
+                  print('end')";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "end\n");
+    assert!(outsider.lives() && !outsider.is_stopped());
+}
+
+#[test]
+fn kill_0_reaches_the_inside_of_the_callers_group_only() {
+    // The test itself is in that group.
+    assert_eq!(output_of("trap 'echo got' TERM; kill -TERM 0; echo end"), "got\nend\n");
+}
+
+#[test]
+fn programs_inside_cannot_trace() {
+    let script = "print(call(101, 0, 0, 0, 0))\n\
+                  pid = os.fork()\n\
+                  if pid == 0: signal.pause()\n\
+                  print(call(101, 16, pid, 0, 0), call(101, 0x4206, pid, 0, 0))\n\
+                  os.kill(pid, 9); os.wait()";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "-1\n-1 -1\n");
+}
+
+#[test]
+fn other_entries_of_the_kernel_are_refused() {
+    // getpid by its x32 number.
+    let Some(shown) = python("print(call(0x40000000 | 39))") else { return };
+    assert_eq!(shown, "-38\n");
+}
+
+#[test]
+fn a_clone_that_asks_not_to_be_traced_is_traced() {
+    // CLONE_UNTRACED | SIGCHLD: the child would have the host's number.
+    let script = "pid = call(56, 0x00800000 | 17, 0, 0, 0, 0)\n\
+                  if pid == 0:\n\
+                  \x20 print(call(39), flush=True); os._exit(0)\n\
+                  os.waitpid(pid, 0); print(pid)";
+    let Some(shown) = python(script) else { return };
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0], lines[1]);
+}
+
+#[test]
+fn ways_around_the_filter_are_refused() {
+    // io_uring_setup; seccomp(SET_MODE_FILTER, NEW_LISTENER).
+    let Some(shown) = python("print(call(425, 1, 0), call(317, 1, 8, 0))") else { return };
+    assert_eq!(shown, "-38 -16\n");
+}
+
+#[test]
+fn memory_and_descriptors_of_outside_processes_cannot_be_had() {
+    let outsider = Outsider::new();
+    let script = format!(
+        "n = {}\n\
+         for f in ('mem', 'environ', 'maps', 'root', 'fd', 'status'):\n\
+         \x20 try: os.stat(f'/proc/{{n}}/{{f}}'); print(f)\n\
+         \x20 except OSError: pass\n\
+         print(call(434, n, 0) == -3 or n < 400)",
+        outsider.pid()
+    );
+    let Some(shown) = python(&script) else { return };
+    assert_eq!(shown, "True\n");
+}
+
+#[test]
+fn a_fork_storm_loses() {
+    let sleep = marked_sleep(50);
+    // Chains that grow for longer than the command lives, but never fill the machine, whose limits do not bind root.
+    let script = format!(
+        "f() {{ [ $1 -lt 100 ] || return 0; {sleep} & (f $(($1+1)) &) ; }}; i=0; \
+         while [ $i -lt 20 ]; do (f 0 &) ; i=$((i+1)); done; sleep 0.05"
+    );
+    inside(&script).status().unwrap();
+    assert_eq!(survivors(&sleep), 0);
+}
+
+#[test]
+fn sigsys_stays_the_programs_own_behind_a_container_s_filter() {
+    let script = "seen = []\n\
+                  signal.signal(signal.SIGSYS, lambda *a: seen.append(1))\n\
+                  print(call(435, 0, 0), seen)\n\
+                  os.kill(os.getpid(), signal.SIGSYS); print(seen)\n\
+                  signal.pthread_sigmask(signal.SIG_SETMASK, set(range(1, 65)))\n\
+                  call(435, 0, 0)\n\
+                  print(signal.SIGSYS in signal.pthread_sigmask(signal.SIG_BLOCK, []))";
+    let Some(shown) = support::behind_a_container_filter(|| python(script)) else { return };
+    assert_eq!(shown, "-22 []\n[1]\nTrue\n");
+}
+
+#[test]
+fn numbers_in_signals_are_the_namespaces() {
+    let script = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGUSR1])\n\
+                  pid = os.fork()\n\
+                  if pid == 0:\n\
+                  \x20 os.kill(os.getppid(), signal.SIGUSR1); os._exit(3)\n\
+                  info = signal.sigwaitinfo([signal.SIGUSR1]); print(info.si_pid == pid)\n\
+                  info = signal.sigwaitinfo([signal.SIGCHLD]); print(info.si_pid == pid, info.si_status)\n\
+                  print(os.waitid(os.P_ALL, 0, os.WEXITED).si_pid == pid)";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "True\nTrue 3\nTrue\n");
+}
+
+#[test]
+fn numbers_at_the_other_end_of_a_socket_are_the_namespaces() {
+    let script = "import socket, struct\n\
+                  a, b = socket.socketpair()\n\
+                  pid, uid, gid = struct.unpack('3i', a.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))\n\
+                  print(pid == os.getpid())";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "True\n");
+}

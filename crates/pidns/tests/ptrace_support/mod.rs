@@ -1,0 +1,143 @@
+//! What the tests of the ptrace engine share.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use pidns::{Command, Engine};
+use pidns_sys::abi;
+use pidns_sys::seccomp::{self, Rule, Test, Verdict};
+
+/// A shell in a namespace of the ptrace engine.
+pub(crate) fn inside(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).engine(Engine::Ptrace);
+    command
+}
+
+/// What a shell inside writes.
+pub(crate) fn output_of(script: &str) -> String {
+    let output = inside(script).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if !errors.is_empty() {
+        eprintln!("{script}: {errors}");
+    }
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Says whether a program is there; prints that a test is skipped if not.
+pub(crate) fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    if !found {
+        println!("skipped: there is no {program}");
+    }
+    found
+}
+
+/// A `sleep` that no other test starts.
+pub(crate) fn marked_sleep(test: u32) -> String {
+    format!("sleep 9{test:02}.{}", std::process::id())
+}
+
+/// How many processes of the host, zombies not among them, have that command line.
+pub(crate) fn survivors(command: &str) -> usize {
+    let wanted = command.replace(' ', "\0") + "\0";
+    let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
+    all.flatten()
+        .filter(|entry| {
+            std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes())
+        })
+        .count()
+}
+
+/// Waits for a condition, not longer than `time`.
+pub(crate) fn until(time: Duration, condition: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        if condition() {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    condition()
+}
+
+/// Waits until nobody has that command line.
+pub(crate) fn gone_within(time: Duration, command: &str) -> bool {
+    until(time, || survivors(command) == 0)
+}
+
+const HELPER: &str = "PIDNS_TEST_HELPER";
+
+/// Runs a test of this file in a process of its own, with an argument.
+pub(crate) fn helper(test: &str, argument: &str) -> Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(HELPER, argument)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// In a helper, its argument.
+pub(crate) fn helper_argument() -> Option<String> {
+    std::env::var(HELPER).ok()
+}
+
+/// Runs `work` in a thread behind a filter that answers as the default one of container engines: namespaces are
+/// `EPERM`, clone3 is `ENOSYS`.
+pub(crate) fn behind_a_container_filter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    let eperm = Verdict::Fail(abi::EPERM as u16);
+    let flags = 0x7e02_0000;
+    let rules = [
+        (abi::SYS_unshare, vec![], eperm),
+        (abi::SYS_setns, vec![], eperm),
+        (abi::SYS_mount, vec![], eperm),
+        (abi::SYS_clone3, vec![], Verdict::Fail(abi::ENOSYS as u16)),
+        (abi::SYS_clone, vec![(Test::Has(0, flags), eperm)], Verdict::Allow),
+    ];
+    let rules =
+        rules.map(|(call, tests, otherwise)| Rule { call, tests, otherwise }).into_iter().collect();
+    let program = seccomp::compile(rules);
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            seccomp::no_new_privileges().unwrap();
+            program.install().unwrap();
+            work()
+        });
+        thread.join().unwrap()
+    })
+}
+
+/// A process outside of all namespaces of ours, ended when dropped.
+pub(crate) struct Outsider(Child);
+
+impl Outsider {
+    pub(crate) fn new() -> Self {
+        let child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        Self(child)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn lives(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat =
+            std::fs::read_to_string(Path::new("/proc").join(self.pid().to_string()).join("stat"));
+        stat.unwrap().rsplit(") ").next().unwrap().starts_with(['T', 't'])
+    }
+}
+
+impl Drop for Outsider {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

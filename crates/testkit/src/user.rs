@@ -1,0 +1,105 @@
+//! Root and others.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use crate::{again, skipped};
+
+/// A user without any privilege, and its group.
+pub const NOBODY: u32 = 65534;
+
+/// Where a test program started by [`again_as_nobody`] finds the programs that it tests.
+const PROGRAMS: &str = "PIDNS_TEST_PROGRAMS";
+
+/// Says whether we are root; says that the test is skipped if not.
+pub fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        skipped!("needs root");
+    }
+    root
+}
+
+/// Runs all tests of this test program but `this` again, as a user without privilege. `programs` are what they need;
+/// they find them by [`program`].
+///
+/// # Panics
+/// If one fails.
+#[track_caller]
+pub fn again_as_nobody(this: &str, programs: &[&Path]) {
+    if !is_root() {
+        return;
+    }
+    let program = std::env::current_exe().expect("a process has a program");
+    let place = Place::new();
+    let program = place.reachable(&program);
+    for program in programs {
+        place.reachable(program);
+    }
+    let mut command = as_nobody(&program);
+    command
+        .args(["--skip", this, "--nocapture"])
+        .env(PROGRAMS, place.directory())
+        .env("RUST_TEST_THREADS", "2")
+        .current_dir("/");
+    let mut output = command.output();
+    // A child of another thread may still have the copy open to be written to.
+    while output.as_ref().is_err_and(|error| error.kind() == ErrorKind::ExecutableFileBusy) {
+        thread::yield_now();
+        output = command.output();
+    }
+    again::check(&output.expect("it can be started"));
+}
+
+/// `program`, to be run as a user without privilege.
+pub fn as_nobody(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.uid(NOBODY).gid(NOBODY);
+    command
+}
+
+/// Where `program` is for the user that we are.
+pub fn program(program: &str) -> PathBuf {
+    let path = Path::new(program);
+    match std::env::var_os(PROGRAMS) {
+        Some(directory) => Path::new(&directory).join(path.file_name().unwrap_or_default()),
+        None => path.to_owned(),
+    }
+}
+
+/// A directory that everybody can reach, for as long as it is needed.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        let name = format!("pidns-test-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).expect("temporary files can be made");
+        let everybody = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&directory, everybody).expect("the directory is ours");
+        Self(directory)
+    }
+
+    fn directory(&self) -> &Path {
+        &self.0
+    }
+
+    /// A copy of `program`: the way to the original may be closed to others.
+    fn reachable(&self, program: &Path) -> PathBuf {
+        let copy = self.0.join(program.file_name().expect("a program has a name"));
+        fs::copy(program, &copy).expect("a program can be copied");
+        copy
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Whoever is to blame for a failure has been told.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
