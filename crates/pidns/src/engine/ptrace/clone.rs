@@ -18,7 +18,7 @@ use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
 use super::task::{After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task};
 use super::tracer::Tracer;
-use super::{memory, signal};
+use super::{exit, memory, signal};
 
 /// What a clone asks for, by whichever call.
 struct Wish {
@@ -215,6 +215,9 @@ fn publish(
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
+    if let Some(status) = tracer.stillborn.remove(&child) {
+        return exit::ended(tracer, child, status);
+    }
     if let Some(stranger) = tracer.strangers.remove(&child) {
         begins(tracer, &stranger);
         stranger.run();
@@ -292,6 +295,10 @@ pub(super) fn options() -> Options {
 
 /// The parent is at the end of its call.
 pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
+    if !tracer.stillborn.is_empty() && !tracer.tasks.values().any(is_expecting) {
+        // Their parents were killed too, and their numbers may be given to others.
+        tracer.stillborn.clear();
+    }
     match newborn.reservation {
         // The host has failed it.
         Some(reservation) => {
@@ -301,6 +308,14 @@ pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
         None if result < 0 => result,
         None => i64::from(newborn.number),
     }
+}
+
+/// Says whether the host has yet to tell of a task that this one makes.
+fn is_expecting(task: &Task) -> bool {
+    matches!(
+        &task.phase,
+        Phase::InCall(Pending { after: After::Clone(newborn), .. }) if newborn.reservation.is_some()
+    )
 }
 
 /// A task ends: what it had reserved is given back.

@@ -31,6 +31,8 @@ pub(super) struct Tracer {
     pub(super) births: HashMap<Tid, Birth>,
     /// First stops of tasks that no parent has told of yet.
     pub(super) strangers: HashMap<Tid, Stopped>,
+    /// Tasks that have ended before their parents told of them.
+    pub(super) stillborn: HashMap<Tid, ExitStatus>,
     /// The tracer's own place in the set: number 1 of level 0, the parent of the first init.
     pub(super) outside: TaskId,
     /// The first init's namespace, and who is in it: for the caller to look at.
