@@ -295,11 +295,7 @@ pub(super) fn options() -> Options {
 
 /// The parent is at the end of its call.
 pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
-    if !tracer.stillborn.is_empty() && !tracer.tasks.values().any(is_expecting) {
-        // Their parents were killed too, and their numbers may be given to others.
-        tracer.stillborn.clear();
-    }
-    match newborn.reservation {
+    let result = match newborn.reservation {
         // The host has failed it.
         Some(reservation) => {
             tracer.set.abandon(reservation, &mut tracer.effects);
@@ -307,6 +303,23 @@ pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
         }
         None if result < 0 => result,
         None => i64::from(newborn.number),
+    };
+    forsake(tracer);
+    result
+}
+
+/// A task that is killed while it makes another never tells of that. Whom nobody can tell of any more has not run, has
+/// no number, and is not let live.
+pub(super) fn forsake(tracer: &mut Tracer) {
+    let nobody = tracer.strangers.is_empty() && tracer.stillborn.is_empty();
+    if nobody || tracer.tasks.values().any(is_expecting) {
+        return;
+    }
+    tracer.stillborn.clear();
+    for (tid, stranger) in tracer.strangers.drain() {
+        // It is stopped for us and not collected, so the number is its own.
+        let _ = ptrace::signal_process(tid, abi::SIGKILL);
+        stranger.run();
     }
 }
 

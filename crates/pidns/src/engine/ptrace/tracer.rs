@@ -113,7 +113,7 @@ impl Tracer {
             clone::begins(self, &stopped);
         } else if !self.tasks.contains_key(&stopped.tid()) {
             self.strangers.insert(stopped.tid(), stopped);
-            return;
+            return clone::forsake(self);
         }
         if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
             task.listening = true;
@@ -141,6 +141,7 @@ impl Tracer {
             stopped.run();
         } else {
             self.strangers.insert(stopped.tid(), stopped);
+            clone::forsake(self);
         }
     }
 
