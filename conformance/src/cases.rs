@@ -15,6 +15,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("sig.case", include_str!("../cases/sig.case")),
     ("rep.case", include_str!("../cases/rep.case")),
     ("zap.case", include_str!("../cases/zap.case")),
+    ("ptr.case", include_str!("../cases/ptr.case")),
     ("rbt.case", include_str!("../cases/rbt.case")),
     ("wai.case", include_str!("../cases/wai.case")),
 ];

@@ -68,14 +68,19 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Plays the scripts of `count` seeds from `seed` on, with `threads` directors.
+/// Plays the scripts of `count` seeds from `seed` on, with `threads` directors; `program` as in [`HostWorld::with_program`].
 ///
 /// # Errors
 /// What keeps a world from playing at all.
-pub fn run(seed: u64, count: u64, threads: usize) -> Result<Summary, WorldError> {
+pub fn run(
+    seed: u64,
+    count: u64,
+    threads: usize,
+    program: Option<&str>,
+) -> Result<Summary, WorldError> {
     let started = Instant::now();
     let next = AtomicU64::new(seed);
-    let work = || direct(&next, seed + count);
+    let work = || direct(&next, seed + count, program);
     let mut total = Summary::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
@@ -90,16 +95,25 @@ pub fn run(seed: u64, count: u64, threads: usize) -> Result<Summary, WorldError>
     })
 }
 
-fn direct(next: &AtomicU64, end: u64) -> Result<Summary, WorldError> {
+fn direct(next: &AtomicU64, end: u64, program: Option<&str>) -> Result<Summary, WorldError> {
     let mut summary = Summary::default();
-    let mut host = HostWorld::new("host", Vec::new());
+    let host = HostWorld::new("host", Vec::new());
+    let mut host = match program {
+        Some(program) => host.with_program(program),
+        None => host,
+    };
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end {
             return Ok(summary);
         }
         match play_seed(&mut host, seed, &mut summary) {
-            Err(WorldError::Broken(why)) => summary.broken.push(format!("seed {seed}: {why}\n")),
+            // A machine that is busy, or short of processes, deserves a second try.
+            Err(WorldError::Broken(_)) => {
+                if let Err(WorldError::Broken(why)) = play_seed(&mut host, seed, &mut summary) {
+                    summary.broken.push(format!("seed {seed}: {why}\n"));
+                }
+            }
             other => other?,
         }
     }
@@ -120,7 +134,9 @@ fn play_seed(host: &mut HostWorld, seed: u64, summary: &mut Summary) -> Result<(
         summary.undetermined.push(undetermined_report(&case, &transcripts));
         return Ok(());
     }
-    let small = shrink::shrink(&case, |case| matches!(agree(host, case), Ok(false)));
+    let small = shrink::shrink(&case, |case| {
+        generate::is_determined(case) && matches!(agree(host, case), Ok(false))
+    });
     summary.disagreements.push(report(host, &small)?);
     Ok(())
 }

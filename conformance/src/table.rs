@@ -108,6 +108,18 @@ impl Table {
         }
     }
 
+    /// Returns how many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Reports whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Writes a line a row and the totals.
     #[must_use]
     pub fn show(&self, worlds: &[String]) -> String {

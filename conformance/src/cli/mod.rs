@@ -110,7 +110,7 @@ fn record(options: &Options) -> Done {
 fn play_generated(options: &Options) -> Done {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let summary =
-        fuzz::run(options.seed, options.count, threads).map_err(|error| error.to_string())?;
+        fuzz::run(options.seed, options.count, threads, None).map_err(|error| error.to_string())?;
     print!("{summary}");
     Ok(if summary.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

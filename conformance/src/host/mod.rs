@@ -16,17 +16,22 @@ use pidns_sys::raw_channel::{self, Near};
 use rest::Player;
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watch::{Leavers, Watched};
 
 /// How long a world may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How often to look at least: on a busy machine the director may not get to run for long.
+const FEWEST_LOOKS: u32 = 1000;
 
 /// The host, or an engine on it.
 #[derive(Debug)]
 pub struct HostWorld {
     name: String,
     prefix: Vec<OsString>,
+    program: Option<PathBuf>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
     leavers: Leavers,
@@ -47,10 +52,17 @@ impl HostWorld {
         Self {
             name: name.to_owned(),
             prefix,
+            program: None,
             stagehand: None,
             actors: Vec::new(),
             leavers: Leavers::default(),
         }
+    }
+
+    /// Takes the actors from `program`, a copy of this one, instead of the program that runs.
+    #[must_use]
+    pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
@@ -125,7 +137,9 @@ impl HostWorld {
     fn settle(&mut self, scene: &mut Scene) -> Result<(), WorldError> {
         let deadline = Instant::now() + PATIENCE;
         let is_quiet = scene.verb.signature().reach == Reach::Self_;
+        let mut looks = 0u32;
         loop {
+            looks = looks.saturating_add(1);
             self.listen(scene)?;
             if is_quiet && scene.answer.is_some() {
                 return Ok(());
@@ -138,23 +152,24 @@ impl HostWorld {
                 if scene.events.len() == known && scene.answer.is_some() == had_answer {
                     return Ok(());
                 }
-            } else if Instant::now() > deadline {
+            } else if looks > FEWEST_LOOKS && Instant::now() > deadline {
                 return Err(WorldError::Broken(format!(
                     "no rest after {}: {}",
                     scene.verb.signature().name,
                     self.describe()
                 )));
             } else {
-                self.wait_for_a_word()?;
+                // Looking too often would keep those from running that are looked at.
+                self.wait_for_a_word(Duration::from_micros(50 << looks.min(7)))?;
             }
         }
     }
 
-    fn wait_for_a_word(&self) -> Result<(), WorldError> {
+    fn wait_for_a_word(&self, limit: Duration) -> Result<(), WorldError> {
         let stagehand = self.stagehand()?;
         let channels: Vec<&Near> =
             stagehand.slots[..self.actors.len()].iter().map(|(near, _)| near).collect();
-        raw_channel::wait_any(&channels, Duration::from_micros(50))?;
+        raw_channel::wait_any(&channels, limit)?;
         Ok(())
     }
 
@@ -189,9 +204,16 @@ impl World for HostWorld {
 
     fn begin(&mut self, needs: &[Need]) -> Result<(), WorldError> {
         check_needs(needs)?;
+        if needs.contains(&Need::LevelOne) && !self.prefix.is_empty() {
+            return Err(WorldError::Skip("the level is not known under a prefix".to_owned()));
+        }
         if self.stagehand.is_none() {
             watch::share_one_cpu();
-            self.stagehand = Some(Stagehand::start(&self.prefix)?);
+            let program = match &self.program {
+                Some(program) => program.clone(),
+                None => std::env::current_exe()?,
+            };
+            self.stagehand = Some(Stagehand::start(&program, &self.prefix)?);
         }
         self.actors.clear();
         self.grow(0)?;
@@ -200,7 +222,7 @@ impl World for HostWorld {
         let mut scene = Scene { caller: 0, verb: Verb::Fork, answer: None, events: Vec::new() };
         let deadline = Instant::now() + PATIENCE;
         while self.actors[0].watched.is_none() {
-            self.wait_for_a_word()?;
+            self.wait_for_a_word(Duration::from_millis(5))?;
             self.listen(&mut scene)?;
             if Instant::now() > deadline {
                 return Err(WorldError::Broken("the first actor does not appear".to_owned()));

@@ -5,6 +5,7 @@ use crate::answer;
 use crate::world::WorldError;
 use pidns_sys::raw_channel::{self, Far, Near};
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,17 +28,16 @@ pub(super) struct Stagehand {
 
 impl Stagehand {
     /// Starts a holder: `PREFIX.. pidns-conformance holder CONTROL CHANNELS`.
-    pub(super) fn start(prefix: &[OsString]) -> Result<Self, WorldError> {
+    pub(super) fn start(program: &Path, prefix: &[OsString]) -> Result<Self, WorldError> {
         let control = raw_channel::pair()?;
         let slots = (0..SLOTS).map(|_| raw_channel::pair()).collect::<Result<Vec<_>, _>>()?;
         let channels: Vec<String> = slots.iter().map(|(_, far)| far.number().to_string()).collect();
-        let program = std::env::current_exe()?;
         let mut command = match prefix.split_first() {
-            None => Command::new(&program),
+            None => Command::new(program),
             // A prefix may turn the calls of its guests into its own: it must not be able to reboot the machine.
             Some(_) => {
-                let mut command = Command::new(&program);
-                command.arg("without-reboot").args(prefix).arg(&program);
+                let mut command = Command::new(program);
+                command.arg("without-reboot").args(prefix).arg(program);
                 command
             }
         };

@@ -121,6 +121,8 @@ verbs! {
     Tgkill "tgkill" Others [PID, PID, SIGNAL];
     /// rt_sigqueueinfo(2); the code is `SI_QUEUE` and the sender 0 unless given.
     Sigqueue "sigqueue" Others [PID, SIGNAL, keyed("code", Kind::One(words::SI)), keyed("sender", Kind::Pid)];
+    /// Reads memory that is not there: a real fault, with SIGSEGV.
+    Fault "fault" Others [];
     /// pidfd_send_signal(2).
     PidfdSendSignal "pidfd_send_signal" Others [FD, SIGNAL];
     /// sigaction(2).
@@ -185,6 +187,8 @@ verbs! {
     NsPidIn "ns_pid_in" Self_ [FD, PID];
     /// The ioctl `NS_GET_TGID_IN_PIDNS`.
     NsTgidIn "ns_tgid_in" Self_ [FD, PID];
+    /// ptrace(2) `PTRACE_SEIZE`: the caller traces a thread, which runs on.
+    Seize "seize" Others [PID];
     /// Whether two descriptors name the same namespace, by `NS_GET_ID`.
     NsSame "ns_same" Self_ [FD, FD];
     /// prctl(2) `PR_SET_CHILD_SUBREAPER`.

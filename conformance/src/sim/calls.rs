@@ -6,8 +6,8 @@ use crate::script::call::Request;
 use crate::script::verb::Verb;
 use crate::script::words;
 use pidns_core::{
-    ActionFlags, ChildSubreaper, Disposition, Errno, ExitStatus, Pid, RebootCommand, RebootOutcome,
-    Root, SigCode, SigSet, Signal, TaskId, UserInfo,
+    ActionFlags, ChildSubreaper, Disposition, Errno, ExitStatus, OnTracerExit, Pid, RebootCommand,
+    RebootOutcome, Root, SigCode, SigSet, Signal, TaskId, UserInfo,
 };
 
 impl SimWorld {
@@ -66,6 +66,8 @@ impl SimWorld {
             }
             Verb::SchedGet => self.look_up(me, r.int32(0)),
             Verb::Unshare => self.unshare(me, r.int(0)),
+            Verb::Fault => self.set.fault(me, Signal::SEGV, &mut self.effects).map(|()| 0),
+            Verb::Seize => self.seize(me, r.int32(0)),
             Verb::SetSubreaper => {
                 let mark = if r.int(0) == 0 { ChildSubreaper::No } else { ChildSubreaper::Yes };
                 self.set.set_child_subreaper(me, mark).map(|()| 0)
@@ -107,6 +109,9 @@ impl SimWorld {
             }
             _ => {
                 let (pid, _) = self.pidfd(slot, first)?;
+                if !self.is_visible(slot, first)? {
+                    return Err(Errno::EINVAL.raw());
+                }
                 self.set.pidfd_send_signal(me, pid, second, None, &Root, &mut self.effects)
             }
         };
@@ -162,6 +167,14 @@ impl SimWorld {
         if found { Ok(0) } else { Err(Errno::ESRCH) }
     }
 
+    fn seize(&mut self, me: TaskId, number: i32) -> Result<i64, Errno> {
+        let ns = self.set.ns_of(me)?;
+        let target = Pid::from_raw(number)
+            .and_then(|pid| self.set.find_task(ns, pid))
+            .ok_or(Errno::ESRCH)?;
+        self.set.attach(me, target, OnTracerExit::Release).map(|()| 0)
+    }
+
     fn unshare(&mut self, me: TaskId, flags: i64) -> Result<i64, Errno> {
         if flags & words::NEWPID != 0 {
             self.set.unshare(me, &Root, &mut self.effects)?;
@@ -197,7 +210,7 @@ impl SimWorld {
             Err(errno) => Progress::Done(answer::error(errno.raw())),
             Ok(RebootOutcome::Machine) => Progress::Done("machine".to_owned()),
             Ok(RebootOutcome::CallerExits) => {
-                let outcome = self.set.exit_group(task, ExitStatus::exited(0), &mut self.effects);
+                let outcome = self.set.exit(task, ExitStatus::exited(0), &mut self.effects);
                 self.left(task, outcome);
                 Progress::Left
             }

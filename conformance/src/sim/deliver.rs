@@ -47,6 +47,7 @@ impl SimWorld {
     fn note_stop(&mut self, task: TaskId) {
         if let Ok(group) = self.set.group(task) {
             self.cast.stopped.insert(group);
+            self.note_stop_by_other(task, group);
         }
     }
 

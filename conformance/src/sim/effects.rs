@@ -31,6 +31,7 @@ impl SimWorld {
         match effect {
             Effect::Kill { task } => {
                 self.note_end(task);
+                self.wait_once_more(task);
                 let outcome =
                     self.set.exit(task, ExitStatus::signaled(Signal::KILL), &mut self.effects);
                 self.left(task, outcome);
@@ -52,6 +53,16 @@ impl SimWorld {
             }
             Effect::Pidfd { pid, event } => self.note_pidfd(pid, event),
             _ => {}
+        }
+    }
+
+    /// A task that is killed in a wait looks at its children once more before it notices, and may reap one.
+    fn wait_once_more(&mut self, task: TaskId) {
+        let Some(slot) = self.cast.slot(task).filter(|slot| !self.is_stopped(*slot)) else {
+            return;
+        };
+        if let Doing::Asleep(Sleep::Wait { target, options, by_id }) = self.cast.actor(slot).doing {
+            let _ = self.wait(slot, target, options, by_id);
         }
     }
 
@@ -77,7 +88,8 @@ impl SimWorld {
         match self.cast.actor(slot).doing.clone() {
             Doing::Gone | Doing::Zapping => {}
             // Only a fatal signal ends the sleep of vfork and exec, and that comes as a kill.
-            Doing::Asleep(Sleep::Vfork { .. } | Sleep::Exec) => {}
+            Doing::Asleep(Sleep::Vfork { .. }) => self.note_signal_in_vfork(),
+            Doing::Asleep(Sleep::Exec) => {}
             Doing::Asleep(Sleep::Signal(set)) => {
                 // What is waited for is taken rather than delivered; anything else disturbs the sleep.
                 if !self.take_awaited(slot, set) {
@@ -150,10 +162,12 @@ impl SimWorld {
             return;
         };
         if let Doing::Asleep(Sleep::Vfork { number, .. }) = self.cast.actor(slot).doing {
-            self.finish(slot, number.to_string());
-            // Signals were kept from it while it slept.
             let task = self.task(slot);
+            self.note_vfork_done(task);
+            // Signals were kept from it while it slept.
+            self.cast.actor_mut(slot).doing = Doing::Returning(number.to_string());
             self.deliver(task);
+            self.arrive(slot);
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct SimWorld {
     events: Vec<Event>,
     /// How processes ended that a pidfd names.
     ends: BTreeMap<PidId, ExitStatus>,
+    /// Who makes the present call.
+    caller: usize,
     /// What happened in the last call that may come in another order elsewhere.
     chance: Chance,
     /// Why the model cannot go on.
@@ -69,6 +71,7 @@ impl SimWorld {
             cast: Cast::default(),
             events: Vec::new(),
             ends: BTreeMap::new(),
+            caller: 0,
             chance: Chance::default(),
             broken: None,
         }
@@ -156,6 +159,7 @@ impl World for SimWorld {
     fn perform(&mut self, slot: usize, request: &Request) -> Result<Outcome, WorldError> {
         self.events.clear();
         self.chance = Chance::default();
+        self.caller = slot;
         self.start(slot, request);
         self.drain();
         self.check();

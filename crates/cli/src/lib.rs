@@ -6,10 +6,12 @@
 pub mod args;
 mod completions;
 mod doctor;
+mod exec;
 mod exit;
 mod kill;
 mod ps;
 mod run;
+mod start;
 mod target;
 mod text;
 mod wait;
@@ -28,6 +30,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match action {
         Action::Run(run) => exit::report(run::run(&run)),
         Action::Ps(args) => exit::report(ps::ps(&args)),
+        Action::Exec(args) => exit::report(exec::exec(&args)),
         Action::Kill(args) => exit::report(kill::kill(&args)),
         Action::Wait(args) => exit::report(wait::wait(&args)),
         Action::Doctor(args) => exit::report(doctor::doctor(&args)),

@@ -4,24 +4,12 @@
 use alloc::format;
 use alloc::string::String;
 
+pub use crate::bug::Bug;
 use crate::id::{GroupIx, NsIx, PidIx, TaskIx};
 use crate::ns::Life;
 use crate::ring;
 use crate::set::TaskSet;
 use crate::task::{ChildCounts, GroupFlags, TaskState, Threads};
-
-/// A rule to break on purpose.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Bug {
-    /// The namespace is destroyed when init's leader exits, though another thread lives (breaks REP-12, REP-15).
-    ZapWhenTheLeaderExits,
-    /// Nested inits survive the zap (breaks ZAP-09).
-    ZapSparesNestedInits,
-    /// Init does not wait until its members are gone (breaks ZAP-05, ZAP-06).
-    ZapForgetsTheCount,
-    /// Init has no protection against SIGKILL from inside (breaks SIG-01).
-    InitDiesFromInside,
-}
 
 /// A place where memory can run out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

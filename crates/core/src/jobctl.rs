@@ -117,7 +117,7 @@ impl<G, T> TaskSet<G, T> {
 
     /// If `through` connected the process group to its session from outside, and nobody does so now, and somebody in it
     /// is stopped, every member gets SIGHUP and SIGCONT.
-    pub(crate) fn check_orphaned_pgrp(
+    fn check_orphaned_pgrp(
         &mut self,
         pgrp: PidIx,
         session: PidIx,

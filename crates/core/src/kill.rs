@@ -4,7 +4,7 @@
 //! object, so `kill(0)` reaches outside if the group does // SIG-21. What then becomes of the signal is `send.rs`.
 
 use crate::errno::{Errno, Result};
-use crate::id::{GroupIx, Pid, PidId, PidIx, TaskId, TaskIx};
+use crate::id::{GroupIx, Index, Pid, PidId, PidIx, TaskId, TaskIx};
 use crate::privilege::Authority;
 use crate::ring;
 use crate::send::{Scope, Source};
@@ -228,8 +228,9 @@ impl<G, T> TaskSet<G, T> {
         let info = self.own_info(me, SigCode::USER, auth);
         let mut result = None;
         let mut from = Pid::INIT.number() + 1;
-        while let Some((nr, pid)) = self.spaces[ns].map.next(&self.maps, from) {
+        while let Some((nr, slot)) = self.spaces[ns].map.next(&self.maps, from) {
             from = nr + 1;
+            let pid = PidIx::from_slot(slot);
             let Some(group) = self.process_of(pid).filter(|&group| group != own) else {
                 continue;
             };

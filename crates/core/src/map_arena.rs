@@ -19,8 +19,8 @@ pub(crate) struct Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     pub(crate) used: u64,
-    /// Slots of pid objects; meaningful where `used` is set.
-    pub(crate) pids: [u32; 64],
+    /// Meaningful where `used` is set.
+    pub(crate) values: [u32; 64],
 }
 
 /// What a pool asks of its entries.
@@ -44,12 +44,12 @@ impl Pooled for Node {
 }
 
 impl Pooled for Leaf {
-    const BLANK: Self = Leaf { used: 0, pids: [0; 64] };
+    const BLANK: Self = Leaf { used: 0, values: [0; 64] };
     fn reset(&mut self) {
         self.used = 0;
     }
     fn link(&mut self) -> &mut u32 {
-        &mut self.pids[0]
+        &mut self.values[0]
     }
 }
 
@@ -141,15 +141,22 @@ impl<E: Pooled> Pool<E> {
     }
 }
 
-/// Nodes and leaves of all maps of a task set.
+/// Nodes and leaves of any number of maps, which must not be mixed with those of another arena.
 #[derive(Clone, Debug)]
-pub(crate) struct MapArena {
+pub struct MapArena {
     pub(crate) nodes: Pool<Node>,
     pub(crate) leaves: Pool<Leaf>,
 }
 
+impl Default for MapArena {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl MapArena {
-    pub(crate) const fn new() -> Self {
+    /// Makes an empty arena.
+    pub const fn new() -> Self {
         Self { nodes: Pool::new(), leaves: Pool::new() }
     }
 }

@@ -7,7 +7,6 @@
 //! Neighbours: `pids.rs` allocates a number per level, `zap.rs` walks with [`PidMap::next`].
 
 use crate::errno::{Errno, Result};
-use crate::id::{Index, PidIx};
 use crate::map_arena::MapArena;
 
 /// After a wrap, numbers below this are not handed out again (kernel: `RESERVED_PIDS`). // NUM-08
@@ -49,9 +48,21 @@ fn after_node(number: u32, height: usize) -> u32 {
     ((number >> shift) + 1) << shift
 }
 
-/// The numbers of one namespace.
+/// The numbers of one namespace, each with a value: in a [`TaskSet`](crate::TaskSet) the slot of a pid object, by itself
+/// whatever an embedder numbers.
+///
+/// ```
+/// use pidns_core::{MapArena, PID_MAX_LIMIT, PidMap};
+///
+/// let (mut map, mut arena) = (PidMap::new(), MapArena::new());
+/// assert_eq!(map.alloc(&mut arena, PID_MAX_LIMIT, 70), Ok(1));
+/// assert_eq!(map.insert(&mut arena, 500, 71), Ok(()));
+/// assert_eq!(map.next(&arena, 2), Some((500, 71)));
+/// map.remove(&mut arena, 1);
+/// assert_eq!(map.alloc(&mut arena, PID_MAX_LIMIT, 72), Ok(2));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct PidMap {
+pub struct PidMap {
     /// The node at `TOP`, or `NONE`.
     root: u32,
     /// Where the next search starts: last number + 1.
@@ -79,17 +90,17 @@ pub(crate) struct Run {
     /// The number of bit 0.
     base: u32,
     taken: u64,
-    pids: [u32; 64],
+    values: [u32; 64],
 }
 
 impl Run {
     /// Visits the taken numbers of the run.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, PidIx)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         let clear_lowest = |&rest: &u64| Some(rest & rest.wrapping_sub(1));
         let bits = core::iter::successors(Some(self.taken), clear_lowest);
         bits.take_while(|&rest| rest != 0).map(|rest| {
             let bit = rest.trailing_zeros();
-            (self.base + bit, PidIx::from_slot(self.pids[bit as usize]))
+            (self.base + bit, self.values[bit as usize])
         })
     }
 
@@ -99,19 +110,26 @@ impl Run {
     }
 }
 
+impl Default for PidMap {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl PidMap {
-    pub(crate) const fn new() -> Self {
+    /// Makes an empty map.
+    pub const fn new() -> Self {
         Self { root: NONE, cursor: 0, spare: NONE, hot: Hot::COLD }
     }
 
     /// Returns the last number that the cursor handed out, -1 before the first.
-    pub(crate) fn last(&self) -> i32 {
+    pub fn last(&self) -> i32 {
         self.cursor as i32 - 1
     }
 
     /// Makes the next search start at `last + 1`. // SYS-01
-    pub(crate) fn set_last(&mut self, last: u32) {
-        self.cursor = last + 1;
+    pub fn set_last(&mut self, last: u32) {
+        self.cursor = last.saturating_add(1).min(PID_MAX_LIMIT + 1);
     }
 
     /// Forgets what the cursor handed out.
@@ -123,13 +141,13 @@ impl PidMap {
     ///
     /// # Errors
     /// `EAGAIN` if every number is taken // NUM-09, `ENOMEM`.
-    pub(crate) fn alloc(&mut self, arena: &mut MapArena, pid_max: u32, pid: PidIx) -> Result<u32> {
+    pub fn alloc(&mut self, arena: &mut MapArena, pid_max: u32, value: u32) -> Result<u32> {
         // Once the cursor has passed the reserved range, that range is for set_tid only.
         let min = if self.cursor > RESERVED { RESERVED } else { 1 };
         let start = self.cursor.max(min);
         let free_from = |from| self.first(arena, from, Wanted::Free).filter(|&n| n < pid_max);
         let number = free_from(start).or_else(|| free_from(min)).ok_or(Errno::EAGAIN)?;
-        self.set(arena, number, pid)?;
+        self.set(arena, number, value)?;
         self.cursor = number + 1;
         Ok(number)
     }
@@ -137,16 +155,19 @@ impl PidMap {
     /// Takes this very number; the cursor stays. // TID-07
     ///
     /// # Errors
-    /// `EEXIST` if it is taken // TID-03, `ENOMEM`.
-    pub(crate) fn insert(&mut self, arena: &mut MapArena, number: u32, pid: PidIx) -> Result<()> {
+    /// `EEXIST` if it is taken // TID-03, `EINVAL` beyond [`PID_MAX_LIMIT`], `ENOMEM`.
+    pub fn insert(&mut self, arena: &mut MapArena, number: u32, value: u32) -> Result<()> {
+        if number >= PID_MAX_LIMIT {
+            return Err(Errno::EINVAL);
+        }
         if self.get(arena, number).is_some() {
             return Err(Errno::EEXIST);
         }
-        self.set(arena, number, pid)
+        self.set(arena, number, value)
     }
 
     /// Returns who has `number`.
-    pub(crate) fn get(&self, arena: &MapArena, number: u32) -> Option<PidIx> {
+    pub fn get(&self, arena: &MapArena, number: u32) -> Option<u32> {
         if number >= PID_MAX_LIMIT {
             return None;
         }
@@ -156,13 +177,13 @@ impl PidMap {
         };
         let leaf = arena.leaves.at(leaf);
         let bit = digit(number, 0);
-        (leaf.used >> bit & 1 == 1).then(|| PidIx::from_slot(leaf.pids[bit as usize]))
+        (leaf.used >> bit & 1 == 1).then_some(leaf.values[bit as usize])
     }
 
     /// Returns the first taken number at or after `from` (the 2007 patch's `next_pidmap`).
-    pub(crate) fn next(&self, arena: &MapArena, from: u32) -> Option<(u32, PidIx)> {
+    pub fn next(&self, arena: &MapArena, from: u32) -> Option<(u32, u32)> {
         let number = self.first(arena, from, Wanted::Taken)?;
-        self.get(arena, number).map(|pid| (number, pid))
+        self.get(arena, number).map(|value| (number, value))
     }
 
     /// Returns the taken numbers that share a leaf with the first one at or after `from`: for walks over all.
@@ -170,7 +191,7 @@ impl PidMap {
         let first = self.first(arena, from, Wanted::Taken)?;
         let leaf = arena.leaves.at(self.path(arena, first)?[0]);
         let taken = leaf.used & from_bit(digit(first, 0));
-        Some(Run { base: first & !63, taken, pids: leaf.pids })
+        Some(Run { base: first & !63, taken, values: leaf.values })
     }
 
     #[inline]
@@ -193,14 +214,16 @@ impl PidMap {
         self.search(arena, from, wanted)
     }
 
-    /// As [`first`](Self::first), from the root.
+    /// As [`first`](Self::first), beyond the hot leaf.
     fn search(&self, arena: &MapArena, from: u32, wanted: Wanted) -> Option<u32> {
         if self.root == NONE {
             return (wanted == Wanted::Free).then_some(from);
         }
-        let mut path: Path = [self.root; TOP + 1];
+        // The leaf that was touched last is where most searches begin: climb from there instead of descending to it.
+        let hot = self.hot.prefix == from >> BITS;
+        let (mut path, mut height) =
+            if hot { (self.hot.path, 0) } else { ([self.root; TOP + 1], TOP) };
         let mut number = from;
-        let mut height = TOP;
         loop {
             // Look in this node for the next child, or in this leaf for the next number.
             let fits = if height == 0 {
@@ -263,7 +286,7 @@ impl PidMap {
     }
 
     /// Marks a free number. Nothing has changed if it fails.
-    fn set(&mut self, arena: &mut MapArena, number: u32, pid: PidIx) -> Result<()> {
+    fn set(&mut self, arena: &mut MapArena, number: u32, value: u32) -> Result<()> {
         if self.hot.prefix != number >> BITS {
             let path = match self.path(arena, number) {
                 Some(path) => path,
@@ -274,7 +297,7 @@ impl PidMap {
         let entry = arena.leaves.at_mut(self.hot.path[0]);
         let bit = digit(number, 0);
         entry.used |= 1 << bit;
-        entry.pids[bit as usize] = pid.slot();
+        entry.values[bit as usize] = value;
         if entry.used == u64::MAX {
             self.mark_full(arena, number);
         }
@@ -321,7 +344,7 @@ impl PidMap {
     }
 
     /// Frees a taken number.
-    pub(crate) fn remove(&mut self, arena: &mut MapArena, number: u32) {
+    pub fn remove(&mut self, arena: &mut MapArena, number: u32) {
         if self.hot.prefix != number >> BITS {
             let Some(path) = self.path(arena, number) else {
                 return;
@@ -356,19 +379,19 @@ impl PidMap {
             self.hot = Hot::COLD;
         }
         arena.leaves.give(path[0]);
-        for height in 1..=TOP {
-            let node = arena.nodes.at_mut(path[height]);
+        for (height, &at) in path.iter().enumerate().skip(1) {
+            let node = arena.nodes.at_mut(at);
             node.present &= !(1 << digit(number, height));
             if node.present != 0 {
                 return;
             }
-            arena.nodes.give(path[height]);
+            arena.nodes.give(at);
         }
         self.root = NONE;
     }
 
     /// Gives back what an empty map still holds.
-    pub(crate) fn clear(&mut self, arena: &mut MapArena) {
+    pub fn clear(&mut self, arena: &mut MapArena) {
         let spare = core::mem::replace(&mut self.spare, NONE);
         self.prune(arena, spare);
         debug_assert_eq!(self.root, NONE, "only an empty map is cleared");

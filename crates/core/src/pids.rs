@@ -5,7 +5,7 @@
 //! its group. Neighbours: `pidmap.rs` for one namespace's numbers, `session.rs` moves groups between pid objects.
 
 use crate::errno::{Errno, Result};
-use crate::id::{GroupIx, NsIx, Pid, PidIx, TaskIx};
+use crate::id::{GroupIx, Index, NsIx, Pid, PidIx, TaskIx};
 use crate::pidmap::PID_MAX_LIMIT;
 use crate::privilege::{Authority, Capability};
 use crate::ring;
@@ -70,7 +70,7 @@ impl<G, T> TaskSet<G, T> {
 
     /// Returns the pid object that has this number in `ns`, whatever its roles (kernel: `find_pid_ns`).
     pub(crate) fn pid_at(&self, ns: NsIx, nr: Pid) -> Option<PidIx> {
-        self.spaces[ns].map.get(&self.maps, nr.number())
+        self.spaces[ns].map.get(&self.maps, nr.number()).map(PidIx::from_slot)
     }
 
     /// Returns the task that has this thread id in `ns` (kernel: `find_task_by_pid_ns`).
@@ -186,7 +186,7 @@ impl<G, T> TaskSet<G, T> {
     ) -> Result<u32> {
         let space = &mut self.spaces[ns];
         let Some(wanted) = wanted else {
-            return space.map.alloc(&mut self.maps, space.pid_max, pid);
+            return space.map.alloc(&mut self.maps, space.pid_max, pid.slot());
         };
         let number = u32::try_from(wanted).map_err(|_| Errno::EINVAL)?;
         if number < 1 || number >= space.pid_max {
@@ -198,7 +198,7 @@ impl<G, T> TaskSet<G, T> {
         if !auth.capable(space.owner, Capability::CheckpointRestore) {
             return Err(Errno::EPERM); // TID-06
         }
-        space.map.insert(&mut self.maps, number, pid).map(|()| number)
+        space.map.insert(&mut self.maps, number, pid.slot()).map(|()| number)
     }
 
     /// Says whether `ns` may still get a process.
@@ -316,7 +316,12 @@ impl<G, T> TaskSet<G, T> {
 
     /// Visits the taken numbers of a namespace from `from` on.
     pub(crate) fn pids_from(&self, ns: NsIx, from: u32) -> impl Iterator<Item = (u32, PidIx)> {
-        let next = move |from: u32| self.spaces[ns].map.next(&self.maps, from);
+        let next = move |from: u32| {
+            self.spaces[ns]
+                .map
+                .next(&self.maps, from)
+                .map(|(nr, slot)| (nr, PidIx::from_slot(slot)))
+        };
         core::iter::successors(
             next(from),
             move |&(nr, _)| {

@@ -4,6 +4,7 @@
 //! child reaper of the namespace in which the dying parent lives. Neighbour: `exit.rs` calls it; `zap.rs` has made sure
 //! that an init has no children left by then.
 
+use crate::bug::Bug;
 use crate::id::{GroupIx, TaskIx};
 use crate::send::{Scope, Source};
 use crate::set::{Sink, TaskSet};
@@ -18,8 +19,7 @@ impl<G, T> TaskSet<G, T> {
         if self.spaces[ns].reaper != Some(task) {
             return true;
         }
-        #[cfg(any(test, feature = "check"))]
-        if self.planted == Some(crate::check::Bug::ZapWhenTheLeaderExits) {
+        if self.has_bug(Bug::ZapWhenTheLeaderExits) {
             return self.groups[self.group_of(task)].leader != task;
         }
         match self.live_thread(self.group_of(task)) {
@@ -89,15 +89,12 @@ impl<G, T> TaskSet<G, T> {
     fn settle_orphan(&mut self, child: GroupIx, father: TaskIx, sink: Sink<'_, G, T>) {
         self.set_exit_signal(child, Some(Signal::CHLD));
         let untraced = self.tasks[self.groups[child].leader].trace.is_none();
-        if untraced && self.has_ended(child) && self.notify_end(child, sink) {
-            let pgrp = self.groups[child].pgrp;
-            let session = self.groups[child].session;
+        let unwanted = untraced && self.has_ended(child) && self.notify_end(child, sink);
+        self.check_orphaned_by_reparent(child, father, sink);
+        if unwanted {
             let leader = self.groups[child].leader;
             self.release_task(leader, sink);
-            self.check_orphaned_pgrp(pgrp, session, father, None, sink);
-            return;
         }
-        self.check_orphaned_by_reparent(child, father, sink);
     }
 
     /// A `SI_USER`-like record that names the process of `sender` as seen from `viewer`.

@@ -11,7 +11,7 @@ use crate::{
     NextSignal, OnTracerExit, Quirks, RebootCommand, Root, SigSet, Signal, TaskId, TaskSet,
     UserInfo, WaitOptions, WaitTarget,
 };
-use crate::{ExitStatus, SigCode, TaskState};
+use crate::{ExitStatus, GroupId, SigCode, TaskState};
 
 /// Most tasks at a time; a script that wants more gets `EAGAIN`, so to speak.
 const MOST_TASKS: usize = 48;
@@ -39,7 +39,8 @@ pub fn play(script: &[u8]) -> Result<(), String> {
 struct Player {
     set: TaskSet,
     out: Inline,
-    root: TaskId,
+    /// The root's init, which no script may end.
+    root: GroupId,
     /// Every task that may still be there.
     tasks: Vec<TaskId>,
 }
@@ -47,8 +48,9 @@ struct Player {
 impl Player {
     fn new(config: Config) -> crate::Result<Self> {
         let mut set = TaskSet::new(config)?;
-        let root = set.boot((), ())?;
-        Ok(Self { set, out: Inline::new(), root, tasks: alloc::vec![root] })
+        let init = set.boot((), ())?;
+        let root = set.group(init)?;
+        Ok(Self { set, out: Inline::new(), root, tasks: alloc::vec![init] })
     }
 
     fn task(&self, index: u8) -> TaskId {
@@ -70,6 +72,7 @@ impl Player {
     /// Errors are part of the game: only a broken invariant counts.
     fn step(&mut self, operation: u8, caller: u8, argument: u8) {
         let (me, other) = (self.task(caller), self.task(argument));
+        let mortal = self.set.group(me) != Ok(self.root);
         let (set, out) = (&mut self.set, &mut self.out);
         let number = |set: &TaskSet, task| {
             let ns = set.ns_of(me).ok()?;
@@ -94,12 +97,8 @@ impl Player {
                 );
             }
             7 => return self.clone(me, CloneArgs::fork().with_set_tid(&[i32::from(argument)])),
-            8 if me != self.root => {
-                set.exit(me, ExitStatus::exited(argument.into()), out).map(drop)
-            }
-            9 if me != self.root => {
-                set.exit_group(me, ExitStatus::exited(argument.into()), out).map(drop)
-            }
+            8 if mortal => set.exit(me, ExitStatus::exited(argument.into()), out).map(drop),
+            9 if mortal => set.exit_group(me, ExitStatus::exited(argument.into()), out).map(drop),
             10 => set.kill(me, target, signal, &Root, out),
             11 => set.kill(me, -target, signal, &Root, out),
             12 => set.kill(me, -i32::from(argument & 1), signal, &Root, out),
@@ -160,7 +159,7 @@ impl Player {
             }
             _ => match set.next_signal(me, out) {
                 Ok(NextSignal::Tracer(info)) => set.inject(me, info, out).map(drop),
-                Ok(NextSignal::Die { status, .. }) if me != self.root => {
+                Ok(NextSignal::Die { status, .. }) if set.group(me) != Ok(self.root) => {
                     set.exit_group(me, status, out).map(drop)
                 }
                 other => other.map(drop),
@@ -178,7 +177,7 @@ impl Player {
             5 if set.ns_of(me) != Ok(set.root()) => {
                 set.reboot(me, RebootCommand::Halt, &Root, out).map(drop)
             }
-            6 if set.group(me) != set.group(self.root) => set.fault(me, Signal::SEGV, out),
+            6 if set.group(me) != Ok(self.root) => set.fault(me, Signal::SEGV, out),
             7 => set.set_ns_last_pid(me, i32::from(argument), &Root),
             8 => set.getpid(me).and_then(|own| set.pidfd_open(me, own.raw())).map(drop),
             9..=11 => {
@@ -196,37 +195,61 @@ impl Player {
 
     /// Kills everything and has the root's init reap until it is alone: then nothing may be left in any store.
     fn tear_down(mut self) -> Result<(), String> {
-        for &task in &self.tasks {
-            // An init in the group of its own member would never finish. // ZAP-22
-            let _outcome = self.set.setpgid(task, 0, 0, &mut self.out);
+        let root = self.set.root();
+        for task in self.tasks.clone() {
+            if self.set.group(task) == Ok(self.root) {
+                let _outcome = self.set.setns(task, root, &Root, &mut self.out);
+                let _outcome = self.set.setpgid(task, 0, 0, &mut self.out);
+            }
         }
         for round in 0..=2 * MOST_TASKS {
             for task in self.tasks.clone() {
-                if task != self.root && self.set.state(task) == Ok(TaskState::Live) {
+                if self.set.group(task) != Ok(self.root)
+                    && self.set.state(task) == Ok(TaskState::Live)
+                {
                     let _outcome = self.set.exit_group(task, ExitStatus::exited(0), &mut self.out);
                 }
             }
             let options = WaitOptions::EXITED | WaitOptions::NOHANG | WaitOptions::ALL;
-            let _outcome = self.set.wait(self.root, WaitTarget::Any, options, &mut self.out);
+            let Some(init) = self.set.child_reaper(self.set.root()) else {
+                return Err("the root has no reaper".into());
+            };
+            let _outcome = self.set.wait(init, WaitTarget::Any, options, &mut self.out);
             self.check().map_err(|wrong| format!("{wrong}\nwhile tearing down, round {round}"))?;
         }
-        let threads = self
-            .tasks
-            .iter()
-            .filter(|&&task| self.set.group(task) != self.set.group(self.root))
-            .count();
+        let threads =
+            self.tasks.iter().filter(|&&task| self.set.group(task) != Ok(self.root)).count();
         let spaces = self.set.namespaces().count();
-        if threads > 0 || spaces > 1 + usize::from(self.root_holds_a_namespace()) {
-            return Err(format!("{threads} tasks and {spaces} namespaces are left after the end"));
+        if self.tasks.iter().any(|&task| self.is_deadlocked(task)) {
+            return Ok(());
+        }
+        if threads > 0 || spaces > 1 {
+            let left: Vec<_> = self.tasks.iter().map(|&task| self.describe(task)).collect();
+            return Err(format!(
+                "{threads} tasks and {spaces} namespaces are left after the end: {left:?}"
+            ));
         }
         Ok(())
     }
 
-    /// Init's own threads may have a dead namespace for their children, and its ancestors with it.
-    fn root_holds_a_namespace(&self) -> bool {
-        self.tasks
-            .iter()
-            .any(|&task| self.set.ns_for_children(task).is_ok_and(|ns| ns != self.set.root()))
+    /// Says whether a task is an init that can never finish, because it is itself in a process group that a member of
+    /// its namespace named. // ZAP-22
+    fn is_deadlocked(&self, task: TaskId) -> bool {
+        let set = &self.set;
+        let own_group = || {
+            let group = set.group(task)?;
+            let (pgrp, ns) = (set.pgrp(group)?, set.ns_of(task)?);
+            crate::Result::Ok(pgrp != set.tgid(group)? && set.number(pgrp, ns).is_some())
+        };
+        set.state(task) == Ok(TaskState::Exiting) && own_group() == Ok(true)
+    }
+
+    fn describe(&self, task: TaskId) -> String {
+        let set = &self.set;
+        let ns = set.ns_of(task).ok().and_then(|ns| set.ns_state(ns));
+        let parent = set.parent(task);
+        let tracer = set.tracer(task);
+        format!("{task:?}: {:?} in {ns:?} below {parent:?}, traced by {tracer:?}", set.state(task))
     }
 }
 

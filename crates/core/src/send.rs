@@ -5,6 +5,7 @@
 //! the side effects of stop and continue signals; discarded or not; queued; who takes it; fatal at once or not.
 //! Neighbours: `kill.rs` finds targets, `deliver.rs` takes signals, `jobctl.rs` stops and continues.
 
+use crate::bug::Bug;
 use crate::effect::Effect;
 use crate::errno::{Errno, Result};
 use crate::id::{GroupIx, Pid, QueuedIx, TaskId, TaskIx};
@@ -103,8 +104,7 @@ impl<G, T> TaskSet<G, T> {
             return true; // SIG-18
         }
         let disposition = self.disposition(group, signal);
-        #[cfg(any(test, feature = "check"))]
-        let from_above = from_above || self.planted == Some(crate::check::Bug::InitDiesFromInside);
+        let from_above = from_above || self.has_bug(Bug::InitDiesFromInside);
         let protected = self.groups[group].has(GroupFlags::UNKILLABLE);
         if protected && disposition == Disposition::Default && !(from_above && unstoppable) {
             return true; // SIG-01 SIG-04 SIG-07
@@ -240,6 +240,7 @@ impl<G, T> TaskSet<G, T> {
         let fatal = !mild
             && self.disposition(group, signal) == Disposition::Default
             && self.tasks[target].trace.is_none()
+            && !self.groups[group].has(GroupFlags::UNKILLABLE) // SIG-06: dropped when taken
             && !SigSet::CORE.has(signal);
         if fatal {
             self.condemn(group, ExitStatus::signaled(signal), sink);

@@ -57,7 +57,7 @@ pub struct TaskSet<G = (), T = ()> {
     pub(crate) subreapers: u32,
     pub(crate) next_ns_serial: u64,
     #[cfg(any(test, feature = "check"))]
-    pub(crate) planted: Option<crate::check::Bug>,
+    pub(crate) planted: Option<crate::bug::Bug>,
 }
 
 /// What an embedder chooses when it makes a [`TaskSet`].

@@ -14,9 +14,10 @@
 //!
 //! The root namespace's init never gets here: its death is [`Effect::Panic`], in `exit.rs`. // ZAP-41
 
+use crate::bug::Bug;
 use crate::effect::Effect;
 use crate::exit::ExitOutcome;
-use crate::id::{NsIx, Pid, PidIx, TaskIx};
+use crate::id::{Index, NsIx, Pid, PidIx, TaskIx};
 use crate::ns::Life;
 use crate::send::{Scope, Source};
 use crate::set::{Sink, TaskSet};
@@ -79,7 +80,7 @@ impl<G, T> TaskSet<G, T> {
     fn kill_members(&mut self, ns: NsIx, sink: Sink<'_, G, T>) {
         let mut from = Pid::INIT.number() + 1;
         while let Some(run) = self.spaces[ns].map.next_run(&self.maps, from) {
-            run.iter().for_each(|(_, pid)| self.kill_member(ns, pid, sink));
+            run.iter().for_each(|(_, slot)| self.kill_member(ns, PidIx::from_slot(slot), sink));
             from = run.end();
         }
     }
@@ -91,13 +92,9 @@ impl<G, T> TaskSet<G, T> {
         if self.tasks[task].flags.contains(TaskFlags::KILLED) {
             return;
         }
-        #[cfg(any(test, feature = "check"))]
-        if self.planted == Some(crate::check::Bug::ZapSparesNestedInits)
-            && self.is_other_init(ns, task)
-        {
+        if self.has_bug(Bug::ZapSparesNestedInits) && self.is_other_init(ns, task) {
             return;
         }
-        let _ = ns;
         self.send_or_lose(
             task,
             Scope::Process,
@@ -107,7 +104,6 @@ impl<G, T> TaskSet<G, T> {
         );
     }
 
-    #[cfg(any(test, feature = "check"))]
     fn is_other_init(&self, ns: NsIx, task: TaskIx) -> bool {
         let own = self.active_ns(task);
         own != ns && self.group_nr(self.group_of(task), own) == Some(Pid::INIT)
@@ -133,11 +129,7 @@ impl<G, T> TaskSet<G, T> {
     fn only_init_is_counted(&self, ns: NsIx, task: TaskIx) -> bool {
         let leads = self.groups[self.group_of(task)].leader == task;
         let own = if leads { 1 } else { 2 };
-        #[cfg(any(test, feature = "check"))]
-        if self.planted == Some(crate::check::Bug::ZapForgetsTheCount) {
-            return true;
-        }
-        self.spaces[ns].allocated == own
+        self.spaces[ns].allocated == own || self.has_bug(Bug::ZapForgetsTheCount)
     }
 
     fn zap_release(&mut self, ns: NsIx, task: TaskIx, sink: Sink<'_, G, T>) -> ExitOutcome {

@@ -4,8 +4,13 @@
 use pidns_core::script;
 use proptest::prelude::*;
 
+/// How many scripts, by `PIDNS_RANDOM_CASES` for more.
+fn cases() -> u32 {
+    std::env::var("PIDNS_RANDOM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_scripts_break_no_invariant(script in proptest::collection::vec(any::<u8>(), 0..600)) {

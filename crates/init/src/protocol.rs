@@ -2,7 +2,8 @@
 //!
 //! They share an `AF_UNIX` `SOCK_SEQPACKET` socket: one record a packet, fixed size, native byte order (both ends
 //! run on one machine and come from one build). The supervisor sends one [`Config`] before it starts the image,
-//! then [`Request`]s; the image answers with [`Event`]s.
+//! then [`Request`]s; the image answers with [`Event`]s. The thread that starts the image as [`Role::Init`] has to live
+//! until the first of them: its end counts as the supervisor's while the command is not yet executed.
 //!
 //! This file is compiled twice: into the library, for the supervisor, and into the freestanding image.
 
@@ -13,6 +14,28 @@ pub const CONTROL_FD: i32 = 3;
 
 /// The descriptor on which the image finds a pidfd of the supervisor: readable once the supervisor is gone.
 pub const WATCH_FD: i32 = 4;
+
+/// The descriptor on which a [`Role::Visitor`] finds a pidfd of number 1 of the namespace that it is to enter, and a
+/// [`Role::Keeper`] one of a process that it is to end with.
+pub const TARGET_FD: i32 = 5;
+
+/// The descriptor on which a [`Role::Visitor`] finds that number 1's root directory, with [`Entry::CHANGE_ROOT`].
+pub const ROOT_FD: i32 = 6;
+
+/// The descriptor on which a [`Role::Guest`] finds the file with its command.
+pub const PARCEL_FD: i32 = 5;
+
+/// How many descriptors come with a [`RequestKind::Guest`]: the image, then what the guest finds on [`CONTROL_FD`],
+/// [`WATCH_FD`], [`PARCEL_FD`], 0, 1 and 2.
+pub const GUEST_DESCRIPTORS: usize = 7;
+
+/// How many numbers, of 8 bytes each, the file on [`PARCEL_FD`] begins with: its size, the number of arguments, and that
+/// of the environment's entries.
+///
+/// They are followed by the offsets of the arguments, a zero, those of the environment's entries, a zero; then come the
+/// strings, each with its final zero, and one zero more. The first argument is the working directory, or empty for the
+/// one that number 1 has; the second is the command's name.
+pub const PARCEL_HEADER: usize = 3;
 
 /// The first argument that tells the image that a supervisor speaks on [`CONTROL_FD`].
 pub const SUPERVISED: &CStr = c"--supervised";
@@ -34,6 +57,12 @@ pub enum Role {
     /// all that it has left behind and kills it, and a second one above, which does the same should the first be
     /// killed. Both go when nothing is left.
     Keeper = 3,
+    /// A process outside of a PID namespace that is there already: enters as the [`Entry`] says, which follows the
+    /// [`Config`], and runs the command inside. The command goes when this process or the supervisor does.
+    Visitor = 4,
+    /// A child of number 1, which it has taken in for another supervisor than its own: runs a command from the file on
+    /// [`PARCEL_FD`]. The command goes when this process or its supervisor does.
+    Guest = 5,
 }
 
 /// The first record of the supervisor.
@@ -67,6 +96,59 @@ impl Config {
     /// Flag: the command has all descriptors that the image was started with, but those that lead to the supervisor;
     /// without it, only 0, 1 and 2.
     pub const INHERIT: u32 = 2;
+    /// Flag for a [`Role::Keeper`]: on [`TARGET_FD`] is a pidfd of another process, whose end is to be the command's.
+    pub const WITH_TARGET: u32 = 4;
+}
+
+/// The second record to a [`Role::Visitor`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which namespaces of the process behind [`TARGET_FD`] to enter: `CLONE_NEW*`, as setns(2) takes them.
+    pub namespaces: u32,
+    /// Bits of [`Entry::CHANGE_ROOT`] and its like.
+    pub flags: u32,
+    /// The user to become, with [`Entry::SET_IDS`]: by its number inside.
+    pub uid: u32,
+    /// The group to become, with [`Entry::SET_IDS`].
+    pub gid: u32,
+    /// The working directory, by its path inside; a zero ends it.
+    pub directory: [u8; Entry::DIRECTORY_SIZE],
+}
+
+impl Entry {
+    /// The longest path that the kernel takes, with its zero: PATH_MAX.
+    pub const DIRECTORY_SIZE: usize = 4096;
+    /// Flag: what is on [`ROOT_FD`] is to be the root directory.
+    pub const CHANGE_ROOT: u32 = 1;
+    /// Flag: take on [`uid`](Self::uid) and [`gid`](Self::gid), and leave all other groups.
+    pub const SET_IDS: u32 = 2;
+    /// Flag: if the directory is not there, the root directory will do.
+    pub const DIRECTORY_IF_POSSIBLE: u32 = 4;
+
+    /// The record as it goes over the socket.
+    pub fn to_bytes(&self) -> [u8; size_of::<Self>()] {
+        let words = [self.namespaces, self.flags, self.uid, self.gid].map(u32::to_ne_bytes);
+        let mut bytes = [0; size_of::<Self>()];
+        let (first, second) = bytes.split_at_mut(16);
+        first.copy_from_slice(words.as_flattened());
+        second.copy_from_slice(&self.directory);
+        bytes
+    }
+}
+
+/// The steps of an entry, as [`EventKind::EnterFailed`] names them.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryStep {
+    /// Entering the namespaces.
+    Namespaces = 1,
+    /// Changing the root directory.
+    Root = 2,
+    /// Taking on the ids.
+    Ids = 3,
+    /// Changing the working directory.
+    Directory = 4,
 }
 
 /// What a supervisor asks of the image.
@@ -79,6 +161,9 @@ pub enum RequestKind {
     Go = 2,
     /// The command is to end now: [`Config::signal`], then after [`Config::grace_ns`] SIGKILL.
     End = 3,
+    /// Start the image on the first of [`GUEST_DESCRIPTORS`] descriptors as a child, with the others. It says to its own
+    /// supervisor what becomes of it.
+    Guest = 4,
 }
 
 /// A record from the supervisor, after [`Config`].
@@ -111,11 +196,14 @@ pub enum EventKind {
     Exited = 7,
     /// The command has been ended by the signal [`Event::value`].
     Signaled = 8,
-    /// There is a keeper, [`Event::pid`], and the packet carries a pidfd of it. Comes first.
+    /// There is a keeper, or a guest, [`Event::pid`], and the packet carries a pidfd of it. Comes first.
     Keeper = 9,
     /// The process [`Event::pid`] is left and will not go: it may not be killed, and [`Event::value`] is the errno, or
     /// it has been killed to no effect, and that is 0.
     Stuck = 10,
+    /// The namespace could not be entered: the [`EntryStep`] [`Event::pid`] has failed, and [`Event::value`] is the
+    /// errno. The image exits after this.
+    EnterFailed = 11,
 }
 
 /// A record from the image.

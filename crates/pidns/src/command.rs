@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +15,13 @@ use pidns_sys::environ;
 use pidns_sys::signal::{Signal, SignalSet};
 
 use crate::child::Child;
-use crate::engine::{self, Engine, NumberOne, Spec};
+use crate::engine::{self, Engine, NumberOne, Spec, enter};
 use crate::error::{SpawnError, Stage};
+use crate::namespace::PidNamespace;
 use crate::registry::Claim;
 use crate::status::ExitStatus;
 use crate::stdio::{Direction, Opened, Stdio};
+use crate::trace;
 
 /// Whom the caller is in a user namespace, where one is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -295,12 +298,53 @@ impl Command {
     }
 
     /// Starts the command, with what stands for the descriptors of which nothing was said.
-    fn spawn_with(
+    pub(crate) fn spawn_with(
         &mut self,
         stdin: fn() -> Stdio,
         outputs: fn() -> Stdio,
     ) -> Result<Child, SpawnError> {
         let start = Instant::now();
+        self.traced(|command| {
+            let (spec, ours) = command.ready(stdin, outputs)?;
+            let spec = Arc::new(spec);
+            let claim = command.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
+            let chosen = engine::launch(command.engine, &spec)?;
+            let mut child = Child::new(chosen, ours, spec.hold, start);
+            child.register(claim, &command.args)?;
+            Ok(child)
+        })
+    }
+
+    /// Starts the command in a namespace that is there.
+    pub(crate) fn spawn_in(&mut self, namespace: &PidNamespace) -> Result<Child, SpawnError> {
+        let start = Instant::now();
+        self.traced(|command| {
+            let (spec, ours) = command.ready(Stdio::inherit, Stdio::inherit)?;
+            let visited = namespace.try_clone();
+            let visited = visited.map_err(|error| SpawnError::of_io(Stage::Descriptors, &error))?;
+            let chosen = enter::launch(namespace, spec)?;
+            Ok(Child::new(chosen, ours, false, start).visiting(visited))
+        })
+    }
+
+    fn traced(
+        &self,
+        spawn: impl FnOnce(&Self) -> Result<Child, SpawnError>,
+    ) -> Result<Child, SpawnError> {
+        let spawned = spawn(self);
+        match &spawned {
+            Ok(child) => trace::launched(child.report(), &self.args[0]),
+            Err(error) => trace::not_launched(*error, &self.args[0]),
+        }
+        spawned
+    }
+
+    /// What an engine has to know, and the caller's ends of pipes.
+    fn ready(
+        &self,
+        stdin: fn() -> Stdio,
+        outputs: fn() -> Stdio,
+    ) -> Result<(Spec, [Option<OwnedFd>; 3]), SpawnError> {
         let open = |stdio: &Option<Stdio>, direction, default: fn() -> Stdio| match stdio {
             Some(stdio) => stdio.open(direction),
             None => default().open(direction),
@@ -313,16 +357,10 @@ impl Command {
             .map(|Opened { theirs, ours }| (theirs, ours))
             .unzip();
         let stdio = theirs.try_into().expect("three descriptors");
-        let spec = Arc::new(self.spec(stdio)?);
-        let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
-        let chosen = engine::launch(self.engine, &spec)?;
-        let ours = ours.try_into().expect("three descriptors");
-        let mut child = Child::new(chosen, ours, spec.hold, start);
-        child.register(claim, &self.args)?;
-        Ok(child)
+        Ok((self.spec(stdio)?, ours.try_into().expect("three descriptors")))
     }
 
-    fn spec(&self, stdio: [Option<std::os::fd::OwnedFd>; 3]) -> Result<Spec, SpawnError> {
+    fn spec(&self, stdio: [Option<OwnedFd>; 3]) -> Result<Spec, SpawnError> {
         let hold = self.leftovers == Leftovers::List;
         if hold && self.number_one == NumberOne::Command {
             // When number 1 ends, the others are killed with it: there is no moment for a look.
@@ -342,6 +380,7 @@ impl Command {
             signal: self.signal,
             grace: self.grace,
             hold,
+            beside: None,
         })
     }
 

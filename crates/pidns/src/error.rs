@@ -21,6 +21,8 @@ pub enum Stage {
     Image,
     /// The PID namespace with its first process could not be made: clone3(2).
     Namespace,
+    /// The namespace that is there could not be entered: setns(2).
+    Enter,
     /// The user namespace's ids could not be mapped: user_namespaces(7).
     UserMap,
     /// The mount namespace could not be set apart.
@@ -48,6 +50,7 @@ impl Stage {
             Self::Descriptors => "cannot make descriptors",
             Self::Image => "cannot put number 1 into memory",
             Self::Namespace => "cannot create the PID namespace",
+            Self::Enter => "cannot enter the namespace",
             Self::UserMap => "cannot map ids in the user namespace",
             Self::Mounts => "cannot set the mount namespace apart",
             Self::Proc => "cannot mount /proc",
@@ -118,6 +121,13 @@ impl SpawnError {
             (Stage::Namespace | Stage::Fork | Stage::Guard, Errno::AGAIN) => {
                 "a limit of processes is reached: ulimit -u, a cgroup's pids.max, or kernel.pid_max"
             }
+            (Stage::Enter, Errno::PERM | Errno::ACCESS) => {
+                "only who may trace its number 1, and has all rights in its user namespace, may enter"
+            }
+            (Stage::Enter, Errno::SRCH) => "it has ended",
+            (Stage::Enter, Errno::NOSYS) => {
+                "its engine is ptrace, and a command that is number 1 itself takes nobody in"
+            }
             (Stage::UserMap, Errno::NOENT) => {
                 "/proc is not mounted; without it no user namespace can be set up"
             }
@@ -128,10 +138,13 @@ impl SpawnError {
             (Stage::Proc, Errno::NOENT) => {
                 "there is no directory /proc; --no-proc runs without one"
             }
-            (Stage::Image, Errno::ACCESS) => {
+            (Stage::Image | Stage::Guard, Errno::ACCESS) => {
                 "the sysctl vm.memfd_noexec forbids programs in memory, and no file system here takes an unnamed one"
             }
-            (Stage::Descriptors, Errno::MFILE | Errno::NFILE) => "too many open files: ulimit -n",
+            // The kernel calls a number above the limit invalid.
+            (_, Errno::MFILE | Errno::NFILE) | (Stage::Descriptors, Errno::INVAL) => {
+                "too many open files: ulimit -n"
+            }
             (Stage::Exec, Errno::NOEXEC) => "the file is no program for this machine",
             (Stage::Exec, Errno::TOOBIG) => {
                 "the arguments and the environment together are too long"

@@ -37,16 +37,6 @@ impl ExitStatus {
         }
     }
 
-    /// The end that a wait status tells of, as waitpid(2) gives it.
-    pub(crate) fn from_wait_status(status: i32) -> Option<Self> {
-        let std = std::process::ExitStatus::from_raw(status);
-        match (std.code(), std.signal()) {
-            (Some(code), _) => Some(Self::exited(code)),
-            (None, Some(n)) => Signal::new(n).map(|signal| Self::killed(signal, std.core_dumped())),
-            (None, None) => None,
-        }
-    }
-
     /// True if the command ended by itself with code 0.
     pub fn success(&self) -> bool {
         self.code() == Some(0)

@@ -106,3 +106,6 @@ impl Stdio {
 
 /// Descriptors meant for a child are kept at or above this number, so that none stands where another is to go.
 pub(crate) const FLOOR: i32 = 5;
+
+/// Those that are used when all others are in place are kept at or above this number.
+pub(crate) const HIGH_FLOOR: i32 = pidns_init::protocol::ROOT_FD + 1;

@@ -180,13 +180,11 @@ fn signals_are_as_by_default_but_for_those_that_the_caller_ignores() {
         });
         return;
     }
-    let Some(_) = find("bash") else { return };
-    again::run(&mut again::wrapped(
-        &["bash", "-c", "trap '' HUP CHLD; exec \"$0\" \"$@\""],
-        "",
-        NAME,
-        "caller",
-    ));
+    let Some(bash) = find("bash") else { return };
+    let (key, role) = again::variable("caller");
+    let mut command = std::process::Command::new(bash);
+    command.args(["-c", "trap '' HUP CHLD; exec \"$0\" \"$@\""]).env(key, role);
+    again::run(command.arg(std::env::current_exe().unwrap()).args(again::arguments(NAME)));
 }
 
 #[test]

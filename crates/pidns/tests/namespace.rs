@@ -220,3 +220,80 @@ fn a_list_of_three_hundred_processes_is_complete() {
     let list = PidNamespace::list().expect("/proc is there");
     assert_eq!(row(&list, job.init_pid()).map(|summary| summary.processes), Some(302));
 }
+
+#[test]
+fn a_command_can_join_a_job_and_is_a_child_of_its_own() {
+    let mut job = ready("echo ready; read x; exit 3");
+    let namespace = job.namespace().expect("it is there");
+    let mut guest = Command::new("sh");
+    guest.args(["-c", "echo $$; readlink /proc/self/ns/pid; exit 7"]).stdout(Stdio::piped());
+    let mut guest = namespace.spawn(&mut guest).expect("it can be entered");
+    assert_eq!(guest.init_pid(), job.init_pid());
+    let number = guest.report().number.expect("it has one");
+    let link = std::fs::read_link(format!("/proc/{}/ns/pid", job.init_pid())).expect("it is there");
+    let mut text = String::new();
+    let mut stdout = guest.stdout.take().expect("it is piped");
+    std::io::Read::read_to_string(&mut stdout, &mut text).expect("it can be read");
+    assert_eq!(text, format!("{number}\n{}\n", link.display()));
+    assert_eq!(guest.wait().expect("it can be waited for").code(), Some(7));
+    drop(job.stdin.take());
+    assert_eq!(job.wait().expect("it can be waited for").code(), Some(3), "the job goes on");
+}
+
+#[test]
+fn dropping_a_guest_ends_it_and_leaves_the_others_alone() {
+    let mut job = ready("echo ready; read x; exit 3");
+    let namespace = job.namespace().expect("it is there");
+    let guest = namespace.spawn(Command::new("sleep").arg("1000")).expect("it can be entered");
+    let inside =
+        |namespace: &PidNamespace| namespace.processes().expect("it can be looked at").len();
+    assert_eq!(inside(&namespace), 2);
+    drop(guest);
+    assert_eq!(inside(&namespace), 1);
+    drop(job.stdin.take());
+    assert_eq!(job.wait().expect("it can be waited for").code(), Some(3));
+}
+
+#[test]
+fn a_guest_has_its_own_time_limit_directory_environment_and_signals() {
+    let job = ready("echo ready; read x");
+    let namespace = job.namespace().expect("it is there");
+    let mut guest = Command::new("sleep");
+    guest.arg("1000").timeout(Duration::from_millis(20));
+    let mut guest = namespace.spawn(&mut guest).expect("it can be entered");
+    assert_eq!(guest.wait().expect("it can be waited for").signal(), Some(Signal::KILL));
+    assert!(guest.report().timed_out);
+    let mut guest = Command::new("sh");
+    guest.args(["-c", "test \"$(pwd)$X\" = /etc7 || exit 1; trap 'exit 9' TERM; kill -TERM $$"]);
+    guest.current_dir("/etc").env("X", "7");
+    let mut guest = namespace.spawn(&mut guest).expect("it can be entered");
+    assert_eq!(guest.wait().expect("it can be waited for").code(), Some(9));
+}
+
+#[test]
+fn what_cannot_be_started_inside_says_why() {
+    let job = ready("echo ready; read x");
+    let namespace = job.namespace().expect("it is there");
+    let stage = |command: &mut Command| namespace.spawn(command).expect_err("it fails").stage();
+    assert_eq!(stage(&mut Command::new("/no/such/program")), pidns::Stage::Exec);
+    assert_eq!(stage(Command::new("true").current_dir("/no/such")), pidns::Stage::Directory);
+    assert_eq!(stage(Command::new("true").as_init()), pidns::Stage::Arguments);
+    drop(job);
+    let error = namespace.spawn(&mut Command::new("true")).expect_err("it is gone");
+    assert_eq!((error.stage(), error.errno()), (pidns::Stage::Enter, 3));
+}
+
+#[test]
+fn a_guest_can_be_started_by_a_thread_that_ends() {
+    let job = ready("echo ready; read x");
+    let namespace = job.namespace().expect("it is there");
+    let mut guest = Command::new("sh");
+    guest.args(["-c", "read x; exit 5"]).stdin(Stdio::piped());
+    let spawned = std::thread::scope(|scope| {
+        scope.spawn(|| namespace.spawn(&mut guest)).join().expect("it does not panic")
+    });
+    let mut guest = spawned.expect("it can be entered");
+    assert!(guest.try_wait().expect("it can be waited for").is_none());
+    drop(guest.stdin.take());
+    assert_eq!(guest.wait().expect("it can be waited for").code(), Some(5));
+}

@@ -1,9 +1,9 @@
 //! Files: who may write, and locks that end with whoever holds them. See access(2), fcntl_locking(2).
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD};
+use rustix::fs::{Access, AtFlags, CWD, MemfdFlags, Mode, OFlags};
 
 use crate::{Errno, Result};
 
@@ -13,6 +13,33 @@ use crate::{Errno, Result};
 /// `EACCES`, `EROFS`, `ENOENT` where it may not.
 pub fn may_write(path: &Path) -> Result<()> {
     rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)
+}
+
+/// Opens a directory as a place, not to read it; close-on-exec. See open(2), `O_PATH`.
+///
+/// # Errors
+/// `ENOENT`, `ENOTDIR`, `EACCES`.
+pub fn open_place(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+/// Makes a file of `bytes` that is in no directory; close-on-exec. See memfd_create(2).
+///
+/// # Errors
+/// `EMFILE`, `ENOMEM`.
+pub fn in_memory(name: &str, bytes: &[u8]) -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC;
+    // Kernels before 6.3 do not know MFD_NOEXEC_SEAL, and do not ask for it.
+    let file = match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags)?,
+        other => other?,
+    };
+    let mut left = bytes;
+    while !left.is_empty() {
+        left = &left[rustix::io::write(&file, left)?..];
+    }
+    Ok(file)
 }
 
 /// Which locks of others a lock keeps out.

@@ -33,6 +33,7 @@ pub mod raw_errno;
 pub mod raw_ids;
 pub mod raw_ns;
 pub mod raw_signal;
+pub mod raw_trace;
 pub mod raw_wait;
 pub mod seccomp;
 pub mod signal;

@@ -41,32 +41,3 @@ pub fn send_signal(pidfd: impl AsFd, signal: Signal) -> Result<()> {
     };
     crate::signal::check(ret).map(drop)
 }
-
-/// `struct pidfd_info` of the kernel, as far as `PIDFD_INFO_SIZE_VER0`.
-#[repr(C)]
-#[derive(Default)]
-struct Info {
-    mask: u64,
-    cgroupid: u64,
-    ids: [u32; 11],
-    exit_code: i32,
-}
-
-/// The end of a process that has been collected, by whomever: its wait status, as waitpid(2) gives it. `None` where the
-/// kernel does not tell: before 6.15, or before it has been collected. See ioctl_pidfd(2), `PIDFD_INFO_EXIT`.
-///
-/// # Errors
-/// None in practice.
-pub fn exit_status(pidfd: impl AsFd) -> Result<Option<i32>> {
-    const PIDFD_INFO_EXIT: u64 = 1 << 3;
-    const PIDFD_GET_INFO: libc::c_ulong = 0xc040_ff0b;
-    let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
-    // SAFETY: `info` is a live structure of the size that is part of the request's number.
-    let ret = unsafe { libc::ioctl(pidfd.as_fd().as_raw_fd(), PIDFD_GET_INFO as _, &raw mut info) };
-    match crate::signal::check(ret.into()) {
-        // A kernel that does not know the request, or cannot tell any more.
-        Err(Errno::NOTTY | Errno::INVAL | Errno::SRCH) => Ok(None),
-        Err(errno) => Err(errno),
-        Ok(_) => Ok((info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)),
-    }
-}

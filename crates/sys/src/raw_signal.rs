@@ -69,6 +69,16 @@ fn record(signal: i32, code: i32, sender: i32) -> libc::siginfo_t {
     info
 }
 
+/// Reads from an address that is never mapped, again and again, so that only a signal's default action ends it.
+pub fn fault() -> ! {
+    loop {
+        let nowhere = std::hint::black_box(std::ptr::without_provenance::<u32>(8));
+        // SAFETY: none, on purpose: the first page is never mapped (vm.mmap_min_addr), the cpu faults before anything is read,
+        // and the caller asked for the signal that the kernel makes of it.
+        let _ = unsafe { nowhere.read_volatile() };
+    }
+}
+
 /// What the handler of [`set_handler`] saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caught {

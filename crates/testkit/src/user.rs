@@ -1,10 +1,12 @@
 //! Root and others.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::{again, skipped};
 
@@ -39,14 +41,19 @@ pub fn again_as_nobody(this: &str, programs: &[&Path]) {
     for program in programs {
         place.reachable(program);
     }
-    let output = as_nobody(&program)
+    let mut command = as_nobody(&program);
+    command
         .args(["--skip", this, "--nocapture"])
         .env(PROGRAMS, place.directory())
         .env("RUST_TEST_THREADS", "2")
-        .current_dir("/")
-        .output()
-        .expect("it can be started");
-    again::check(&output);
+        .current_dir("/");
+    let mut output = command.output();
+    // A child of another thread may still have the copy open to be written to.
+    while output.as_ref().is_err_and(|error| error.kind() == ErrorKind::ExecutableFileBusy) {
+        thread::yield_now();
+        output = command.output();
+    }
+    again::check(&output.expect("it can be started"));
 }
 
 /// `program`, to be run as a user without privilege.

@@ -7,7 +7,7 @@ use crate::script::verb::Verb;
 use pidns_sys::raw_errno::RawErrno;
 use pidns_sys::raw_ns::{self, NSFS, pidfd_info};
 use pidns_sys::raw_signal::{self, Waiting};
-use pidns_sys::{raw_clone, raw_ids, raw_wait};
+use pidns_sys::{raw_clone, raw_ids, raw_trace, raw_wait};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -26,6 +26,7 @@ pub(super) fn perform(actor: &Actor, request: &Request) -> Turn {
         Verb::Crowd => make::crowd(request),
         Verb::Exit => raw_clone::exit_thread(request.int32(0)),
         Verb::ExitGroup => raw_clone::exit_group(request.int32(0)),
+        Verb::Fault => raw_signal::fault(),
         Verb::ChildTid => Turn::Answer(actor.child_tid.to_string()),
         _ => Turn::Answer(text(actor, request)),
     }
@@ -68,6 +69,7 @@ fn number(actor: &Actor, r: &Request) -> Result<i64, RawErrno> {
         Verb::Setsid => raw_ids::setsid(),
         Verb::Setpgid => raw_ids::setpgid(r.int32(0), r.int32(1)),
         Verb::SchedGet => raw_ids::sched_getscheduler(r.int32(0)),
+        Verb::Seize => raw_trace::seize(r.int32(0)),
         Verb::SetSubreaper => raw_ids::set_child_subreaper(r.int32(0)),
         Verb::GetSubreaper => raw_ids::child_subreaper(),
         Verb::SetPdeathsig => raw_ids::set_parent_death_signal(r.int32(0)),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use pidns::Signal;
 
-use super::{Engine, Leaks, Map, Run};
+use super::{Engine, Fds, Leaks, Map, Run};
 use crate::text;
 
 /// The options and the command of `pidns run`, if they are plain.
@@ -33,6 +33,7 @@ fn read(args: &[OsString]) -> Option<Run> {
         name: None,
         proc: false,
         no_proc: false,
+        fds: Fds::Standard,
         map: Map::Same,
         timeout: None,
         signal: Signal::TERM,
@@ -65,6 +66,7 @@ fn read(args: &[OsString]) -> Option<Run> {
             "--name" => run.name = Some(text::name(value()?).ok()?),
             "--as-init" => run.as_init = true,
             "--no-proc" => run.no_proc = true,
+            "--fds" => run.fds = Fds::from_str(value()?, false).ok()?,
             "--map" => run.map = Map::from_str(value()?, false).ok()?,
             "--timeout" => run.timeout = Some(text::duration(value()?).ok()?),
             "--signal" => run.signal = text::signal(value()?).ok()?,
@@ -108,6 +110,7 @@ mod tests {
             "pidns run --map root --timeout 1.5m --signal int --grace 200ms --leaks fail -- a b",
             "pidns run --name job.7 --no-proc true",
             "pidns run --signal 9 --leaks report a",
+            "pidns run --fds all a",
         ] {
             let (fast, slow) = both(line);
             assert!(fast.is_some(), "{line} is left to clap");

@@ -2,6 +2,7 @@
 //! plain part of it sooner.
 
 mod doctor;
+mod exec;
 mod fast;
 mod kill;
 mod ps;
@@ -17,6 +18,7 @@ use pidns::Signal;
 use crate::text;
 
 pub use doctor::Doctor;
+pub use exec::Exec;
 pub use kill::Kill;
 pub use ps::Ps;
 pub use wait::Wait;
@@ -38,6 +40,8 @@ pub enum Action {
     Run(Run),
     /// List PID namespaces, or the processes in one.
     Ps(Ps),
+    /// Run COMMAND in a namespace that is there already.
+    Exec(Exec),
     /// Destroy a namespace with all that is in it, or send its command a signal.
     Kill(Kill),
     /// Wait until a namespace is gone with all that is in it.
@@ -92,6 +96,10 @@ pub struct Run {
     #[arg(long)]
     pub no_proc: bool,
 
+    /// Which of the caller's descriptors reach COMMAND.
+    #[arg(long, value_enum, default_value_t = Fds::Standard)]
+    pub fds: Fds,
+
     /// Whom to be where a user namespace is needed.
     #[arg(long, value_enum, default_value_t = Map::Same, value_name = "USER")]
     pub map: Map,
@@ -140,6 +148,15 @@ pub enum Engine {
     Ptrace,
     /// No namespace, but nothing survives.
     Subreaper,
+}
+
+/// Which descriptors reach the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fds {
+    /// Standard input, output and error.
+    Standard,
+    /// All that are not close-on-exec, as make's job server and <(...) need.
+    All,
 }
 
 /// Whom to be in a user namespace.

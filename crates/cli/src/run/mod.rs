@@ -3,19 +3,20 @@
 //! [`supervise`] passes signals and stops between the terminal's side and the command; [`json`] is the report.
 
 mod json;
-mod supervise;
+pub(crate) mod supervise;
 
-use pidns::{Child, Command, Descriptors, Leftovers, Proc, Report, SpawnError, Stage};
+use pidns::{Child, Command, Descriptors, Leftovers, Proc, Report};
 
 use crate::args::{self, Leaks, Run};
 use crate::exit::{self, Failure};
-use crate::text;
+use crate::{start, text};
 
 /// Runs the command of `run` and returns the exit code.
 pub(crate) fn run(run: &Run) -> Result<u8, Failure> {
     let mut file = run.report.as_deref().map(json::File::create).transpose()?;
     let signals = supervise::Signals::take()?;
-    let launched = command(run, &signals).spawn().map_err(|error| not_started(run, error));
+    let launched =
+        command(run, &signals).spawn().map_err(|error| start::failed(&run.command, error));
     let (code, report) = match launched {
         Ok(child) => {
             let child = supervise_to_end(run, child, &signals)?;
@@ -35,13 +36,16 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         .args(&run.command[1..])
         .signal(run.signal)
         .grace(run.grace)
-        .descriptors(Descriptors::All)
         .signal_mask(signals.mask_before());
     command.engine(match run.engine {
         args::Engine::Auto => pidns::Engine::Auto,
         args::Engine::Kernel => pidns::Engine::Kernel,
         args::Engine::Ptrace => pidns::Engine::Ptrace,
         args::Engine::Subreaper => pidns::Engine::Subreaper,
+    });
+    command.descriptors(match run.fds {
+        args::Fds::Standard => Descriptors::Standard,
+        args::Fds::All => Descriptors::All,
     });
     command.map(match run.map {
         args::Map::Same => pidns::Map::Same,
@@ -100,19 +104,26 @@ fn supervise_to_end(
 }
 
 fn exit_code(run: &Run, report: &Report) -> Result<u8, Failure> {
-    let leaks = if run.leaks == Leaks::Ignore {
-        &[]
-    } else {
-        let why = "/proc does not show them";
-        report
-            .leaks
-            .as_deref()
-            .ok_or_else(|| Failure::new("cannot list what was left behind", why))?
+    let code = report.status.map_or(exit::FAILED, |status| status.shell_code());
+    let leaks = match (run.leaks, &report.leaks) {
+        (Leaks::Ignore, _) => &[],
+        (_, Some(leaks)) => leaks.as_slice(),
+        (_, None) => {
+            let why = "number 1 was killed, or /proc does not show them";
+            let failure = Failure::new("cannot list what was left behind", why);
+            // Only a success would say that there was nothing.
+            if code == 0 && !report.timed_out {
+                return Err(failure);
+            }
+            if !run.quiet {
+                exit::say(failure.message());
+            }
+            &[]
+        }
     };
     if !leaks.is_empty() && !run.quiet {
         list(run, leaks);
     }
-    let code = report.status.map_or(exit::FAILED, |status| status.shell_code());
     Ok(match (report.timed_out, run.leaks, code) {
         (true, ..) => exit::TIMEOUT,
         (_, Leaks::Fail, 0) if !leaks.is_empty() => exit::LEAKS,
@@ -134,33 +145,4 @@ fn list(run: &Run, leaks: &[pidns::Process]) {
             process.pid
         ));
     }
-}
-
-fn not_started(run: &Run, error: SpawnError) -> Failure {
-    let not_found = pidns_sys::Errno::NOENT.raw_os_error();
-    match (error.stage(), error.errno()) {
-        (Stage::Exec, errno) => {
-            let code = if errno == not_found { exit::NOT_FOUND } else { exit::CANNOT_EXECUTE };
-            let why = std::io::Error::from_raw_os_error(errno);
-            Failure::new(text::quoted(&run.command[0]), text::without_number(&why))
-                .with_hint(error.hint().or_else(|| interpreter_hint(run, errno)))
-                .with_code(code)
-        }
-        (Stage::Arguments, errno) if errno == pidns_sys::Errno::NOTSUP.raw_os_error() => {
-            Failure::new(
-                "--leaks",
-                "with --as-init, the others are killed together with COMMAND: there is no moment to list them",
-            )
-        }
-        _ => Failure::of(error).with_hint(error.hint()),
-    }
-}
-
-/// "No such file" about a file that is there is confusing.
-fn interpreter_hint(run: &Run, errno: i32) -> Option<&'static str> {
-    let missing = errno == pidns_sys::Errno::NOENT.raw_os_error()
-        && std::path::Path::new(&run.command[0]).exists();
-    missing.then_some(
-        "the file is there, but what it names in its #! line, or its dynamic loader, is not",
-    )
 }

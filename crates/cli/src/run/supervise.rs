@@ -14,7 +14,7 @@ use pidns_sys::{poll, tty};
 use crate::exit::Failure;
 
 /// The signals of this process, taken as data instead of by handlers.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     taken: OwnedFd,
     before: SignalSet,
     terminal: Option<Terminal>,
@@ -28,7 +28,7 @@ const ENDS: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM]
 
 impl Signals {
     /// Blocks all signals but faults, and takes them from now on.
-    pub(super) fn take() -> Result<Self, Failure> {
+    pub(crate) fn take() -> Result<Self, Failure> {
         let faults = NOT_TAKEN.into_iter().filter_map(Signal::new);
         let set = faults.fold(SignalSet::FULL, SignalSet::without);
         let before = signal::set_mask(set);
@@ -38,12 +38,12 @@ impl Signals {
     }
 
     /// What was blocked before: the command is to have the same mask.
-    pub(super) fn mask_before(&self) -> SignalSet {
+    pub(crate) fn mask_before(&self) -> SignalSet {
         self.before
     }
 
     /// Passes on what comes until the command has ended, and waits until all others are gone.
-    pub(super) fn supervise(&self, child: &mut Child) -> io::Result<ExitStatus> {
+    pub(crate) fn supervise(&self, child: &mut Child) -> io::Result<ExitStatus> {
         self.until_end(child)?;
         if let Some(terminal) = &self.terminal {
             terminal.take_back();

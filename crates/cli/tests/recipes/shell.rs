@@ -8,7 +8,7 @@ fn process_substitution_reaches_the_command() {
         skip!("bash is not installed");
     }
     for option in ["--engine=kernel", "--engine=ptrace", "--engine=subreaper", "--as-init"] {
-        let line = format!("pidns run {option} -- cat <(echo left) <(echo right)");
+        let line = format!("pidns run --fds all {option} -- cat <(echo left) <(echo right)");
         let output = command("bash").args(["-c", &line]).end().succeeded();
         assert_eq!(output, "left\nright\n", "{option}");
     }
@@ -18,8 +18,7 @@ fn process_substitution_reaches_the_command() {
 fn the_numbers_that_pidns_uses_itself_are_the_commands_own() {
     for option in ["--engine=kernel", "--engine=ptrace", "--engine=subreaper", "--as-init"] {
         let directory = Scratch::new();
-        let line =
-            "\"$0\" run \"$1\" -- sh -c 'echo three >&3; echo four >&4; echo nine >&9' 3>3 4>4 9>9";
+        let line = "\"$0\" run --fds all \"$1\" -- sh -c 'echo three >&3; echo four >&4; echo nine >&9' 3>3 4>4 9>9";
         let mut shell = command("sh");
         shell.args(["-c", line]).arg(pidns()).arg(option).current_dir(directory.path());
         shell.end().succeeded();

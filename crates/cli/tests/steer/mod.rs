@@ -1,8 +1,9 @@
 //! What the tests of seeing and steering share: the program, places made by other tools, and bounded waits.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -88,4 +89,103 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) fn lives(pid: u32) -> bool {
     std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'))
+}
+
+/// A `pidns run` with a name of its own, whose command has said that it is ready.
+pub(crate) struct Job {
+    pub(crate) name: String,
+    pub(crate) run: Child,
+    /// The command's end of standard input.
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) init: u32,
+}
+
+impl Job {
+    /// Runs the shell script, which is to write a line when it is ready, by this engine. `None`, and a word about it,
+    /// where that engine does not work.
+    pub(crate) fn start(engine: &str, name: &str, script: &str) -> Option<Self> {
+        let name = format!("cli-{name}-{}", std::process::id());
+        let args = ["run", "--engine", engine, "--name", &name, "sh", "-c", script];
+        let mut run = pidns(&args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it can be executed");
+        let mut line = String::new();
+        let stdout = run.stdout.as_mut().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it can be read");
+        if line.is_empty() {
+            let output = run.wait_with_output().expect("it is ours");
+            println!("skipped: engine {engine} does not work here: {}", stderr(&output));
+            return None;
+        }
+        let stdin = run.stdin.take();
+        let tree = json(&output(&mut pidns(&["ps", "--json", &name])));
+        let init = tree["init_pid"].as_u64().expect("a number");
+        Some(Self { name, run, stdin, init: u32::try_from(init).expect("a pid") })
+    }
+
+    /// Waits for the end of `pidns run`, and returns its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        drop(self.stdin.take());
+        self.run.wait().expect("it is ours").code()
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let _ = self.run.kill();
+        let _ = self.run.wait();
+    }
+}
+
+/// A namespace that unshare(1) has made, with a shell as number 1 that runs `script`, which is to write a line when it
+/// is ready.
+pub(crate) struct Foreign {
+    pub(crate) unshare: Child,
+    /// The host pid of number 1.
+    pub(crate) init: u32,
+}
+
+impl Foreign {
+    /// `None`, and a word about it, where unshare does not work.
+    pub(crate) fn new(options: &[&str], script: &str) -> Option<Self> {
+        if !have("unshare") {
+            return None;
+        }
+        let mut unshare = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"])
+            .args(options)
+            .args(["sh", "-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it is there");
+        let mut line = String::new();
+        let stdout = unshare.stdout.as_mut().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it can be read");
+        if line.is_empty() {
+            println!("skipped: unshare --user --pid {options:?} does not work here");
+            unshare.wait().expect("it is ours");
+            return None;
+        }
+        let children = format!("/proc/{0}/task/{0}/children", unshare.id());
+        let children = std::fs::read_to_string(children).expect("it is there");
+        let init = children.trim().parse().expect("it has one child");
+        Some(Self { unshare, init })
+    }
+
+    /// Number 1, as a target.
+    pub(crate) fn target(&self) -> String {
+        self.init.to_string()
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        drop(self.unshare.stdin.take());
+        let _ = self.unshare.wait();
+    }
 }

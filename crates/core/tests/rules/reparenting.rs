@@ -256,23 +256,33 @@ fn an_init_whose_leader_exits_lives_on_in_another_thread() {
     assert!(w.lives(thread), "still protected");
 }
 
+/// An init whose leader has exited with 3 and whose last thread is to end.
+fn headless_init() -> (World, TaskId) {
+    let mut w = World::new();
+    let init = w.init(w.root);
+    let last = w.thread(init);
+    w.exit(init, 3);
+    (w, last)
+}
+
 // REP-13
 #[test]
 fn the_status_of_init_is_that_of_whatever_ends_its_last_thread() {
-    let end: [(&str, fn(&mut World, TaskId), i32); 4] = [
-        ("exit", |w, last| assert_eq!(w.exit(last, 5), ExitOutcome::Reaped), exited(5)),
-        ("exit_group", |w, last| assert_eq!(w.exit_group(last, 6), ExitOutcome::Reaped), exited(6)),
-        ("fault", |w, last| w.call(|set, out| set.fault(last, Signal::SEGV, out)).unwrap(), 11),
-        ("kill", |w, _| w.kill(w.root, 2, Signal::KILL).unwrap(), 9),
-    ];
-    for (how, end, status) in end {
-        let mut w = World::new();
-        let init = w.init(w.root);
-        let thread = w.thread(init);
-        w.exit(init, 3);
-        end(&mut w, thread);
-        assert_eq!(w.wait(w.root), Ok(Some((2, status))), "{how}");
-    }
+    let (mut w, last) = headless_init();
+    w.exit(last, 5);
+    assert_eq!(w.wait(w.root), Ok(Some((2, exited(5)))));
+
+    let (mut w, last) = headless_init();
+    w.exit_group(last, 6);
+    assert_eq!(w.wait(w.root), Ok(Some((2, exited(6)))));
+
+    let (mut w, last) = headless_init();
+    w.call(|set, out| set.fault(last, Signal::SEGV, out)).unwrap();
+    assert_eq!(w.wait(w.root), Ok(Some((2, killed(Signal::SEGV)))));
+
+    let (mut w, _) = headless_init();
+    w.kill(w.root, 2, Signal::KILL).unwrap();
+    assert_eq!(w.wait(w.root), Ok(Some((2, killed(Signal::KILL)))));
 }
 
 // REP-15

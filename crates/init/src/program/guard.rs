@@ -13,10 +13,12 @@ use crate::protocol::{CONTROL_FD, Config, EventKind, WATCH_FD};
 
 /// Guards until number 1 has ended.
 pub(crate) fn run(config: &Config) -> ! {
-    // In the caller's process group, but not to be ended from its terminal.
     sys::set_mask(SignalSet::ALL);
+    // Before number 1 may become the command: a SIGKILL to the caller's group, from inside too, must not hit us together
+    // with the supervisor. Cannot fail: a process that has just been made leads no group.
+    let _ = sys::lead_session();
     supervise::close_standard_fds();
-    supervise::close_strangers(supervise::NONE_OF_OUR_OWN);
+    supervise::close_strangers([]);
     let Some(target) = receive_target() else { sys::exit(FAILED) };
     let mut guard = Guard { config: *config, target, term: Term::start(config, sys::now_ns()) };
     let guarded = guard.begin().and_then(|()| guard.live());
@@ -93,6 +95,7 @@ impl Guard {
                     }
                 }
                 Asked::Go => {}
+                Asked::Guest(descriptors) => descriptors.into_iter().for_each(sys::close),
             }
         }
         Ok(())

@@ -4,14 +4,14 @@
 //! command starts differs, and is a [`Crowd`]: [`init`](super::init) is their namespace's number 1,
 //! [`keeper`](super::keeper) an ancestor that looks for them.
 
-use super::exec;
 use super::report::{self, Gone, Outbox};
 use super::request::{self, Asked};
-use super::spawn::{self, Descriptors, Failure, Launch, Place};
+use super::spawn::{self, Failure, Launch, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
 use super::term::{Order, Term};
+use super::{exec, host};
 use crate::protocol::{Config, EventKind, WATCH_FD};
 
 /// How many children are reaped before everything else gets its turn again. In a storm of forks there may always be
@@ -38,6 +38,7 @@ pub(crate) fn start(
     command: Option<Command>,
     environment: Strings,
     mask: SignalSet,
+    place: Place,
 ) -> Result<i32, i32> {
     if supervise::supervisor_is_gone() {
         return Err(FAILED);
@@ -46,7 +47,6 @@ pub(crate) fn start(
     sys::set_mask(mask);
     let mask = SignalSet(config.sigmask);
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
-        let place = Place::Inherited(Descriptors::of(config));
         spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
     });
     let (kind, pid, value) = match started {
@@ -129,15 +129,19 @@ impl<C: Crowd> Job<C> {
         let mut fds = [
             PollFd::input(WATCH_FD),
             PollFd::input(self.crowd.watch()),
+            PollFd::input(supervise::target(&self.config)),
             self.outbox.control(),
             PollFd::input(self.signals),
         ];
         if sys::poll(&mut fds, self.patience()).is_err() {
             return Ok(());
         }
-        let [watch, behind, control, signals] = &fds;
+        let [watch, behind, target, control, signals] = &fds;
         if watch.is_ready() || behind.is_ready() || control.is_broken() {
             return Err(Gone);
+        }
+        if target.is_ready() {
+            self.end_with_target();
         }
         if control.is_writable() {
             self.outbox.flush()?;
@@ -183,11 +187,25 @@ impl<C: Crowd> Job<C> {
                 }
                 (Asked::Go | Asked::End, Stage::Held) => self.leave(),
                 (Asked::Go, Stage::Running(_)) => self.config.flags &= !Config::HOLD,
+                (Asked::Guest(descriptors), Stage::Running(_) | Stage::Held) => {
+                    host::take_in(descriptors);
+                }
+                (Asked::Guest(descriptors), _) => descriptors.into_iter().for_each(sys::close),
                 (Asked::Signal(_), _)
                 | (Asked::Go | Asked::End, Stage::Leaving { .. } | Stage::Done) => {}
             }
         }
         Ok(())
+    }
+
+    /// The supervisor, who is still there, is to hear how the command has ended by that.
+    fn end_with_target(&mut self) {
+        self.config.flags = 0;
+        self.config.grace_ns = 0;
+        match &mut self.stage {
+            Stage::Running(_) => self.carry_out(Some(Order::Kill)),
+            stage => *stage = Stage::Done,
+        }
     }
 
     fn carry_out(&mut self, order: Option<Order>) {

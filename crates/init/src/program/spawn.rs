@@ -7,7 +7,7 @@ use core::ffi::c_void;
 
 use super::exec;
 use super::strings::{Command, Strings};
-use super::sys::{self, Disposition, Errno, SignalSet};
+use super::sys::{self, Disposition, Errno, PollFd, SignalSet};
 use crate::protocol::{CONTROL_FD, Config, WATCH_FD};
 
 /// How a child becomes the command.
@@ -26,6 +26,9 @@ pub(crate) struct Launch {
 pub(crate) enum Place {
     /// In this process's session and group, with SIGPIPE as by default, and with these descriptors.
     Inherited(Descriptors),
+    /// As [`Inherited`](Self::Inherited) with the standard descriptors, and killed when this process ends, of which
+    /// `parent` is a pidfd.
+    Below { parent: i32 },
     /// In a process group of its own, in the foreground of the terminal on descriptor 0 if there is one.
     OwnGroup,
 }
@@ -83,9 +86,12 @@ impl Launch {
     /// Returns only on failure.
     fn become_command(&self) -> Failure {
         match self.place {
-            Place::Inherited(descriptors) => {
-                descriptors.put_in_place();
-                sys::set_disposition(sys::SIGPIPE, Disposition::Default);
+            Place::Inherited(descriptors) => inherit(descriptors),
+            Place::Below { parent } => {
+                if let Err(errno) = end_with(parent) {
+                    return Failure::Fork(errno);
+                }
+                inherit(Descriptors::Standard);
             }
             Place::OwnGroup => {
                 if let Err(failure) = lead_foreground_group() {
@@ -99,6 +105,20 @@ impl Launch {
         sys::set_mask(self.mask);
         Failure::Exec(exec::exec(self.command, self.environment))
     }
+}
+
+fn inherit(descriptors: Descriptors) {
+    descriptors.put_in_place();
+    sys::set_disposition(sys::SIGPIPE, Disposition::Default);
+}
+
+/// Has this process killed when the one behind `parent` ends, also if it has done so by now. The number of a parent
+/// outside of our PID namespace would not tell.
+fn end_with(parent: i32) -> sys::Result<()> {
+    sys::set_parent_death_signal(sys::SIGKILL)?;
+    let mut fds = [PollFd::input(parent)];
+    sys::poll(&mut fds, Some(0))?;
+    if fds.iter().any(PollFd::is_ready) { Err(Errno::ESRCH) } else { Ok(()) }
 }
 
 impl Descriptors {

@@ -4,8 +4,8 @@ use super::message;
 use super::report::Gone;
 use super::strings::Strings;
 use super::sys::{self, Errno, PollFd};
-use super::{guard, init, keeper};
-use crate::protocol::{CONTROL_FD, Config, MAGIC, Role, WATCH_FD};
+use super::{guard, guest, init, keeper, visitor};
+use crate::protocol::{CONTROL_FD, Config, MAGIC, Role, TARGET_FD, WATCH_FD};
 
 /// Ends in place of a command that never was: pidns itself has failed.
 pub(crate) const FAILED: i32 = 125;
@@ -24,10 +24,14 @@ pub(crate) fn run(arguments: Strings, environment: Strings) -> ! {
     };
     const GUARD: u32 = Role::Guard as u32;
     const KEEPER: u32 = Role::Keeper as u32;
+    const VISITOR: u32 = Role::Visitor as u32;
+    const GUEST: u32 = Role::Guest as u32;
     let command = arguments.command(command_index(arguments));
     match config.role {
         GUARD => guard::run(&config),
         KEEPER => keeper::run(&config, command, environment),
+        VISITOR => visitor::run(&config, command, environment),
+        GUEST => guest::run(&config),
         _ => init::run(&config, command, environment),
     }
 }
@@ -54,7 +58,13 @@ fn receive_config() -> Result<Config, Problem> {
 }
 
 fn check_config(received: sys::Result<Option<Config>>) -> Result<Config, Problem> {
-    const ROLES: [u32; 3] = [Role::Init as u32, Role::Guard as u32, Role::Keeper as u32];
+    const ROLES: [u32; 5] = [
+        Role::Init as u32,
+        Role::Guard as u32,
+        Role::Keeper as u32,
+        Role::Visitor as u32,
+        Role::Guest as u32,
+    ];
     match received {
         Ok(Some(config)) if config.magic == MAGIC && ROLES.contains(&config.role) => Ok(config),
         Ok(None) | Err(Errno::ECONNRESET) => Err(Problem::Gone),
@@ -91,17 +101,24 @@ pub(crate) fn close_standard_fds() {
     }
 }
 
-/// Closes all descriptors that nobody has meant for us: those after [`WATCH_FD`] but our `own`. Without that call there
-/// is nothing to be done about them.
-pub(crate) fn close_strangers(own: [i32; 2]) {
-    let [a, b] = own;
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    for (above, below) in [(WATCH_FD, low), (low, high), (high, i32::MAX)] {
-        if above + 1 < below {
-            let _ = sys::close_range(above as u32 + 1, below as u32 - 1);
+/// Closes all descriptors that nobody has meant for us: those after [`WATCH_FD`] but our `own`, of which negative ones
+/// are none. Without that call there is nothing to be done about them.
+pub(crate) fn close_strangers<const N: usize>(own: [i32; N]) {
+    let mut last = WATCH_FD;
+    loop {
+        let next = own.iter().copied().filter(|&fd| fd > last).min();
+        let end = next.map_or(u32::MAX, |fd| fd as u32 - 1);
+        if (last as u32) < end {
+            let _ = sys::close_range(last as u32 + 1, end);
+        }
+        match next {
+            Some(fd) => last = fd,
+            None => return,
         }
     }
 }
 
-/// For [`close_strangers`]: none.
-pub(crate) const NONE_OF_OUR_OWN: [i32; 2] = [WATCH_FD, WATCH_FD];
+/// The descriptor of the process, besides the supervisor, that we are to end with; negative if there is none.
+pub(crate) fn target(config: &Config) -> i32 {
+    if config.flags & Config::WITH_TARGET == 0 { -1 } else { TARGET_FD }
+}

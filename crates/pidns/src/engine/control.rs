@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use pidns_init::protocol::{self, Config, EventKind, Request, RequestKind, Role};
+use pidns_init::protocol::{self, Config, Entry, EntryStep, EventKind, Request, RequestKind, Role};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::{self, Mode};
 use pidns_sys::{Errno, Result};
@@ -23,6 +23,7 @@ pub(super) enum Packet {
     Started { number: i32 },
     ForkFailed(i32),
     ExecFailed(i32),
+    EnterFailed { step: i32, errno: i32 },
     Keeper { pid: u32 },
     Stuck(Stuck),
     Event(Event),
@@ -47,6 +48,11 @@ impl Control {
         Ok((Self(ours), theirs))
     }
 
+    /// Tells a visitor where to go. Comes first.
+    pub(super) fn send_entry(&self, entry: &Entry) -> Result<()> {
+        socket::send(&self.0, &entry.to_bytes())
+    }
+
     pub(super) fn request(&self, kind: RequestKind, value: u32) -> Result<()> {
         let request = Request { kind: kind as u32, value };
         match socket::send(&self.0, &request.to_bytes()) {
@@ -54,6 +60,17 @@ impl Control {
             Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             result => result,
         }
+    }
+
+    /// Has number 1 start a guest with these descriptors.
+    pub(super) fn send_guest(&self, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
+        let request = Request { kind: RequestKind::Guest as u32, value: 0 };
+        socket::send_with_descriptors(&self.0, &request.to_bytes(), descriptors)
+    }
+
+    /// Another handle of the same socket.
+    pub(super) fn try_clone(&self) -> std::io::Result<Self> {
+        self.0.try_clone().map(Self)
     }
 
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
@@ -80,6 +97,11 @@ impl Control {
             Ok(Packet::Started { number }) => Ok(number.unsigned_abs()),
             Ok(Packet::ForkFailed(errno)) => Err(SpawnError::from_raw(Stage::Fork, errno)),
             Ok(Packet::ExecFailed(errno)) => Err(SpawnError::from_raw(Stage::Exec, errno)),
+            Ok(Packet::EnterFailed { step, errno }) => {
+                let directory = step == EntryStep::Directory as i32;
+                let stage = if directory { Stage::Directory } else { Stage::Enter };
+                Err(SpawnError::from_raw(stage, errno))
+            }
             Ok(_) => Err(SpawnError::new(Stage::Init, Errno::SRCH)),
             Err(errno) => Err(SpawnError::new(Stage::Init, errno)),
         }
@@ -120,18 +142,22 @@ impl AsFd for Control {
 }
 
 fn config(role: Role, spec: &Spec, moved: [i32; 2]) -> Config {
-    let hold = if spec.hold { Config::HOLD } else { 0 };
-    let inherit = if spec.descriptors == Descriptors::All { Config::INHERIT } else { 0 };
     Config {
         magic: protocol::MAGIC,
         role: role as u32,
-        flags: hold | inherit,
+        flags: flag(spec.hold, Config::HOLD)
+            | flag(spec.beside.is_some(), Config::WITH_TARGET)
+            | flag(spec.descriptors == Descriptors::All, Config::INHERIT),
         signal: spec.signal.number().unsigned_abs(),
         timeout_ns: spec.timeout.map_or(0, |timeout| nanoseconds(timeout).max(1)),
         grace_ns: nanoseconds(spec.grace),
         sigmask: spec.mask.bits(),
         moved,
     }
+}
+
+fn flag(is_set: bool, bit: u32) -> u32 {
+    if is_set { bit } else { 0 }
 }
 
 /// 584 years are enough.
@@ -147,6 +173,9 @@ fn packet(event: protocol::Event) -> Option<Packet> {
         _ if kind(EventKind::Started) => Packet::Started { number: event.pid },
         _ if kind(EventKind::ForkFailed) => Packet::ForkFailed(event.value),
         _ if kind(EventKind::ExecFailed) => Packet::ExecFailed(event.value),
+        _ if kind(EventKind::EnterFailed) => {
+            Packet::EnterFailed { step: event.pid, errno: event.value }
+        }
         _ if kind(EventKind::Keeper) => Packet::Keeper { pid: event.pid.unsigned_abs() },
         _ if kind(EventKind::Stuck) => Packet::Stuck(Stuck {
             pid: event.pid.unsigned_abs(),

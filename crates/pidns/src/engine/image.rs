@@ -13,7 +13,7 @@ use super::control::Control;
 use super::steps::{Steps, as_c_strs, failed};
 use crate::command::Descriptors;
 use crate::error::{SpawnError, Stage};
-use crate::stdio::FLOOR;
+use crate::stdio::{FLOOR, HIGH_FLOOR};
 
 /// A `pidns-init` about to be started: its end of the socket, and what it watches us by.
 pub(super) struct Image {
@@ -50,6 +50,11 @@ impl Image {
         let (list, stages) = self.finish(steps, &args, env)?;
         launch::launch(namespaces, &list)
             .map_err(|failure| too_long_for_the_command(failed(failure, &stages)))
+    }
+
+    /// The program, its end of the socket, and what it watches the caller by, for somebody else to start it with.
+    pub(super) fn parts(&self) -> Result<[BorrowedFd<'_>; 3], SpawnError> {
+        Ok([sealed()?, self.theirs.as_fd(), self.watch.as_fd()])
     }
 
     /// Adds to `steps` the descriptors of the image and its exec.
@@ -104,7 +109,7 @@ fn sealed() -> Result<BorrowedFd<'static>, SpawnError> {
     }
     let program = program::in_memory("pidns-init", pidns_init::IMAGE)
         .or_else(|errno| in_file().ok_or(errno))
-        .and_then(|program| fd::at_or_above(program, FLOOR))
+        .and_then(|program| fd::at_or_above(program, HIGH_FLOOR))
         .map_err(|errno| SpawnError::new(Stage::Image, errno))?;
     Ok(PROGRAM.get_or_init(|| program).as_fd())
 }

@@ -5,6 +5,7 @@
 
 mod auto;
 mod control;
+pub(crate) mod enter;
 mod image;
 mod kernel;
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +30,7 @@ use crate::status::ExitStatus;
 
 pub use auto::PassedOver;
 pub(crate) use auto::{Chosen, ORDER};
+use enter::Behind;
 
 /// How PID namespaces are had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -93,6 +95,8 @@ pub(crate) struct Spec {
     pub(crate) grace: Duration,
     /// After the command's end, leave the others alone until [`Job::release`].
     pub(crate) hold: bool,
+    /// A pidfd of a process that the command is not to outlive, for the subreaper engine.
+    pub(crate) beside: Option<OwnedFd>,
 }
 
 /// What an engine tells of a job.
@@ -119,17 +123,21 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     fn init_pid(&self) -> u32;
     /// The command's number in the namespace.
     fn number(&self) -> Option<u32>;
-    /// The command's host pid, for an engine whose numbers the kernel does not know.
-    fn command_pid(&self) -> Option<u32> {
-        None
-    }
     /// Who is inside besides number 1, by the caller's number, with the numbers inside: for an engine whose namespaces
     /// the kernel does not know.
     fn members(&self) -> Option<Members> {
         None
     }
+    /// What others can ask of the supervisor, for such an engine.
+    fn door(&self) -> Option<Box<dyn Behind>> {
+        None
+    }
     /// A pidfd of number 1: readable once every process of the namespace has gone.
     fn pidfd(&self) -> BorrowedFd<'_>;
+    /// A pidfd of number 1, where that is not whose end tells that all are gone.
+    fn number_one(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
     /// Readable when [`next_event`](Self::next_event) may have news that the pidfd does not tell.
     fn news(&self) -> BorrowedFd<'_>;
     /// The next event, if there is one now.

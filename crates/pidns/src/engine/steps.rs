@@ -19,6 +19,8 @@ pub(super) struct Steps<'a> {
     pub(super) stages: Vec<Stage>,
     /// The lowest descriptor that nobody has put in place; `None` if the caller's are to pass the exec.
     unused: Option<RawFd>,
+    /// Further descriptors for a `pidns-init`, and where they go.
+    passed: Vec<(RawFd, RawFd)>,
 }
 
 /// The ids that a new user namespace maps: one user, one group.
@@ -41,7 +43,12 @@ impl IdMaps {
 impl<'a> Steps<'a> {
     /// No steps yet.
     pub(super) fn none() -> Self {
-        Self { list: Vec::with_capacity(16), stages: Vec::with_capacity(16), unused: Some(0) }
+        Self {
+            list: Vec::with_capacity(16),
+            stages: Vec::with_capacity(16),
+            unused: Some(0),
+            passed: Vec::new(),
+        }
     }
 
     /// The steps that set up the new namespaces and the working directory.
@@ -74,12 +81,12 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Puts the descriptors 0, 1 and 2 of the command in place.
+    /// Puts the descriptors 0, 1 and 2 of the command in place. One that is the caller's own is left as it is: if it is
+    /// closed, it may have become the place of something else, which is closed by the exec.
     pub(super) fn stdio(&mut self, spec: &'a Spec) {
         for (to, given) in (0..).zip(&spec.stdio) {
-            match given {
-                Some(from) => self.place(from, to),
-                None => self.push(Stage::Descriptors, Step::Keep(to)),
+            if let Some(from) = given {
+                self.place(from, to);
             }
         }
         self.unused = match spec.descriptors {
@@ -108,7 +115,16 @@ impl<'a> Steps<'a> {
         }
         self.place(control, CONTROL_FD);
         self.place(watch, WATCH_FD);
+        for (from, to) in std::mem::take(&mut self.passed) {
+            self.push(Stage::Descriptors, Step::Place { from, to });
+        }
         self
+    }
+
+    /// Gives a `pidns-init` another descriptor, which is at or above
+    /// [`HIGH_FLOOR`](crate::stdio::HIGH_FLOOR).
+    pub(super) fn pass(&mut self, from: &OwnedFd, to: RawFd) {
+        self.passed.push((from.as_raw_fd(), to));
     }
 
     pub(super) fn push(&mut self, stage: Stage, step: Step<'a>) {

@@ -103,7 +103,7 @@ fn summary(
         parent,
         uid: seen.uid,
         age: looked.age,
-        processes: world.inside(init).len(),
+        processes: world.inside(engine, init).len(),
         command,
     })
 }

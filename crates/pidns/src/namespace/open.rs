@@ -123,18 +123,20 @@ impl PidNamespace {
             let Some(record) = entry.record()? else { continue };
             if record.engine == Engine::Kernel && record.is(init) {
                 let number = record.number;
-                let entry = Some(entry);
-                return Ok(Some(Self { init, pidfd, engine: Engine::Kernel, number, entry }));
+                let namespace = Self::new(Engine::Kernel, init, pidfd, None, number);
+                return Ok(Some(Self { entry: Some(entry), ..namespace }));
             }
         }
-        Ok(Some(Self::new(Engine::Kernel, init, pidfd, None)))
+        Ok(Some(Self::new(Engine::Kernel, init, pidfd, None, None)))
     }
 
     /// The registered job of another engine that `pid` belongs to.
     fn around(pid: u32, world: &World) -> Result<Option<Self>, OpenError> {
         for entry in registry::all() {
             let Some(record) = entry.record()? else { continue };
-            if record.engine != Engine::Kernel && world.is_below(pid, record.init) {
+            if record.engine != Engine::Kernel
+                && world.is_in_family(pid, record.engine, record.init)
+            {
                 return Self::registered(entry, &record);
             }
         }
@@ -144,16 +146,32 @@ impl PidNamespace {
     /// The namespace of a job that is registered; `None` if it is gone by now.
     fn registered(entry: Entry, record: &Record) -> Result<Option<Self>, OpenError> {
         let Some(init) = record.init_here() else { return Ok(None) };
-        let pidfd = match pidfd::open(init) {
+        let number_one = match pidfd::open(init) {
             Err(Errno::SRCH) => return Ok(None),
             other => other?,
         };
-        if !record.is(init) || is_gone(&pidfd)? {
+        let last = match record.engine {
+            Engine::Subreaper => Some(parent(init)?),
+            _ => None,
+        };
+        if !record.is(init) || is_gone(&number_one)? {
             return Ok(None);
         }
-        let (engine, number) = (record.engine, record.number);
-        Ok(Some(Self { init, pidfd, engine, number, entry: Some(entry) }))
+        let (pidfd, number_one) = match last {
+            Some(last) => (last, Some(number_one)),
+            None => (number_one, None),
+        };
+        let namespace = Self::new(record.engine, init, pidfd, number_one, record.number);
+        Ok(Some(Self { entry: Some(entry), ..namespace }))
     }
+}
+
+/// A pidfd of the parent of `pid`: of the warden, if that is a keeper.
+fn parent(pid: u32) -> Result<OwnedFd, OpenError> {
+    let parent = || process::parent_of(pid).ok_or(OpenError::NoSuchProcess);
+    let (before, held) = (parent()?, pidfd::open(parent()?)?);
+    // It has its child as long as it lives.
+    if parent()? == before { Ok(held) } else { Err(OpenError::NoSuchProcess) }
 }
 
 /// Says whether the process has ended.

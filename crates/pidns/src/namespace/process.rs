@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pidns_init::protocol::SUPERVISED;
 
-use crate::proc_files;
+use crate::{Engine, proc_files};
 
 /// A process in a PID namespace, as it was when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,17 @@ pub(crate) fn start_of(pid: u32) -> Option<u64> {
     stat(pid).map(|stat| stat.starttime)
 }
 
+/// The process below which all those are that number 1, the process `init`, holds together. For the host, orphans of a
+/// job of the ptrace engine are the tracer's, whose child number 1 is.
+pub(super) fn family_root(engine: Engine, init: u32) -> Option<u32> {
+    if engine == Engine::Ptrace { parent_of(init) } else { Some(init) }
+}
+
+/// The parent of `pid`.
+pub(super) fn parent_of(pid: u32) -> Option<u32> {
+    stat(pid).and_then(|stat| u32::try_from(stat.ppid).ok())
+}
+
 fn stat(pid: u32) -> Option<procfs::process::Stat> {
     procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()
 }
@@ -69,6 +80,11 @@ fn stat(pid: u32) -> Option<procfs::process::Stat> {
 /// The numbers of `pid`, from procfs' own namespace inward.
 pub(super) fn numbers_of(pid: u32) -> Option<Vec<u32>> {
     proc_files::numbers(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// The number of `pid` in the namespace that it is in.
+pub(crate) fn innermost(pid: u32) -> Option<u32> {
+    numbers_of(pid)?.last().copied()
 }
 
 /// The command line of `pid`; `None` if it has none, as zombies.

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, poll};
+use pidns_sys::{Errno, pidfd, poll, wait};
 
 use super::{PidNamespace, lineage, process};
 use crate::{Engine, ExitStatus};
@@ -19,7 +19,7 @@ impl PidNamespace {
     /// # Errors
     /// `EPERM`. That it is dead already is none.
     pub fn destroy(&self) -> io::Result<()> {
-        match pidfd::send_signal(&self.pidfd, Signal::KILL) {
+        match pidfd::send_signal(self.number_one(), Signal::KILL) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -32,7 +32,7 @@ impl PidNamespace {
     /// `ESRCH` if the command has ended, `EPERM`.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         let Some(pid) = self.command_pid()? else {
-            return Ok(pidfd::send_signal(&self.pidfd, signal)?);
+            return Ok(pidfd::send_signal(self.number_one(), signal)?);
         };
         let command = pidfd::open(pid)?;
         // Once it is held, look whether it is still the command.
@@ -44,30 +44,33 @@ impl PidNamespace {
 
     /// The command's host pid; `None` if it is number 1.
     fn command_pid(&self) -> io::Result<Option<u32>> {
-        if self.engine != Engine::Kernel {
-            return self.command_pid_in_record();
-        }
         let number = self.number.unwrap_or_else(|| self.guess_number());
         if number == 1 {
             return Ok(None);
         }
-        let level = self.level();
-        let is_command = |pid: &u32| {
-            process::numbers_of(*pid).is_some_and(|numbers| numbers.get(level) == Some(&number))
-        };
         let children = lineage::children(self.init).map_err(|_| Errno::SRCH)?;
-        children.into_iter().find(is_command).map(Some).ok_or_else(|| Errno::SRCH.into())
+        let mut children = children.into_iter();
+        let command = match self.engine {
+            // Number 1 adopts the others' orphans.
+            Engine::Kernel => {
+                let level = self.level();
+                children.find(|pid| {
+                    let numbers = process::numbers_of(*pid);
+                    numbers.is_some_and(|numbers| numbers.get(level) == Some(&number))
+                })
+            }
+            // Numbers are the host's.
+            Engine::Subreaper => children.find(|pid| *pid == number),
+            // For the host, number 1 has one child: the tracer adopts the orphans.
+            _ => children.next(),
+        };
+        command.map(Some).ok_or_else(|| Errno::SRCH.into())
     }
 
     /// What runs below a supervised `pidns-init` is its first child. All else is number 1 itself.
     fn guess_number(&self) -> u32 {
         let command = process::command_line(self.init).unwrap_or_default();
         if process::supervised_by(&command).is_some() { 2 } else { 1 }
-    }
-
-    fn command_pid_in_record(&self) -> io::Result<Option<u32>> {
-        let record = self.entry.as_ref().map(|entry| entry.record()).transpose()?.flatten();
-        record.and_then(|record| record.command_pid).map(Some).ok_or_else(|| Errno::SRCH.into())
     }
 
     /// Waits until every process of the namespace is gone, and says how it has ended, as far as that can be known: of a
@@ -108,6 +111,6 @@ impl PidNamespace {
         }
         // The kernel tells once the parent has collected number 1.
         poll::hung_up(self.pidfd.as_fd(), LAST_WORD)?;
-        Ok(pidfd::exit_status(&self.pidfd)?.and_then(ExitStatus::from_wait_status))
+        Ok(wait::collected(&self.pidfd).ok().flatten().and_then(ExitStatus::of))
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io, process};
 
-use crate::proc_files;
+use crate::{Engine, proc_files};
 
 /// A moment of /proc.
 pub(super) struct World {
@@ -91,13 +91,14 @@ impl World {
         by_id.or_else(|| self.number_one_above(pid, seen.level()))
     }
 
-    /// The processes that `init` holds together: of its namespace and those nested in it, or all its descendants if it
-    /// is no number 1 for the kernel. In the order of their numbers.
-    pub(super) fn inside(&self, init: u32) -> Vec<u32> {
+    /// The processes that `init` holds together: for the kernel's namespaces those in it and those nested in it, else
+    /// its family. In the order of their numbers.
+    pub(super) fn inside(&self, engine: Engine, init: u32) -> Vec<u32> {
         let mut inside = match self.namespaces.get(&init) {
-            Some(_) => self.members_to_the_bottom(init),
-            None => {
-                self.processes.keys().copied().filter(|pid| self.is_below(*pid, init)).collect()
+            Some(_) if engine == Engine::Kernel => self.members_to_the_bottom(init),
+            _ => {
+                let all = self.processes.keys().copied();
+                all.filter(|pid| self.is_in_family(*pid, engine, init)).collect()
             }
         };
         inside.sort_unstable();
@@ -114,8 +115,17 @@ impl World {
         inside
     }
 
+    /// Says whether `init`, which is no number 1 for the kernel, holds `pid` together with others.
+    pub(super) fn is_in_family(&self, pid: u32, engine: Engine, init: u32) -> bool {
+        let root = match engine {
+            Engine::Ptrace => self.processes.get(&init).map_or(init, |seen| seen.ppid),
+            _ => init,
+        };
+        (pid == init || pid != root) && self.is_below(pid, root)
+    }
+
     /// Says whether `pid` is `ancestor` or one of its descendants.
-    pub(super) fn is_below(&self, pid: u32, ancestor: u32) -> bool {
+    fn is_below(&self, pid: u32, ancestor: u32) -> bool {
         self.line_up(pid).any(|pid| pid == ancestor)
     }
 

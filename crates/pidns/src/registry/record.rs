@@ -1,6 +1,7 @@
 //! What the file of a name holds.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -19,8 +20,8 @@ pub(crate) struct Record {
     pub(crate) numbers_of: Option<u64>,
     /// The command's number inside.
     pub(crate) number: Option<u32>,
-    /// The command's host pid, where that of its number inside does not tell.
-    pub(crate) command_pid: Option<u32>,
+    /// Where its supervisor answers, if it does.
+    pub(crate) door: Option<PathBuf>,
     pub(crate) command: Vec<String>,
     /// How the command has ended.
     pub(crate) status: Option<ExitStatus>,
@@ -32,7 +33,7 @@ impl Record {
         engine: Engine,
         init: u32,
         number: Option<u32>,
-        command_pid: Option<u32>,
+        door: Option<&Path>,
         command: &[OsString],
     ) -> Self {
         Self {
@@ -41,7 +42,7 @@ impl Record {
             start: namespace::start_of(init),
             numbers_of: namespace::own_id(),
             number,
-            command_pid,
+            door: door.map(Path::to_owned),
             command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             status: None,
         }
@@ -56,7 +57,7 @@ impl Record {
             "init_start": self.start,
             "numbers_of": self.numbers_of,
             "number": self.number,
-            "command_pid": self.command_pid,
+            "door": self.door.as_ref().map(|door| door.to_string_lossy()),
             "command": self.command,
             "status": self.status.map(status_to_json),
         });
@@ -74,7 +75,7 @@ impl Record {
             start: json["init_start"].as_u64(),
             numbers_of: json["numbers_of"].as_u64(),
             number: number("number"),
-            command_pid: number("command_pid"),
+            door: json["door"].as_str().map(PathBuf::from),
             command: words.filter_map(|word| word.as_str().map(str::to_owned)).collect(),
             status: status_from_json(&json["status"]),
         })
@@ -112,7 +113,7 @@ mod tests {
             start: Some(123_456_789_012),
             numbers_of: Some(4_026_531_836),
             number: Some(2),
-            command_pid: None,
+            door: Some("/run/pidns/.door-1-2".into()),
             command: vec!["sh".into(), "-c".into(), "echo \"x\"\n\u{1b}".into()],
             status,
         }

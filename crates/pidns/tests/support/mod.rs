@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use pidns::{Child, Command, Stdio};
+use pidns::{Child, Command, Engine, Stdio};
 use pidns_testkit::proc::Seen;
 use pidns_testkit::{Lines, Mark};
 
-/// Who is number 1.
+/// Who is number 1 in a PID namespace of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// `pidns-init`; the command is number 2.
@@ -27,6 +27,7 @@ pub(crate) fn both(mut test: impl FnMut(Mode)) {
 impl Mode {
     pub(crate) fn command(self, program: &str) -> Command {
         let mut command = Command::new(program);
+        command.engine(Engine::Kernel);
         if self == Self::AsInit {
             command.as_init();
         }

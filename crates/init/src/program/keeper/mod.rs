@@ -22,6 +22,7 @@ mod warden;
 
 use super::job::{self, Crowd, Job};
 use super::report::{self, Gone};
+use super::spawn::{Descriptors, Place};
 use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Errno, Forked, PollFd, SignalSet};
@@ -75,11 +76,14 @@ struct Keeper {
 impl Keeper {
     fn run(self, config: &Config, command: Option<Command>, environment: Strings) -> ! {
         sys::set_name(c"pidns-keeper");
+        let warden = self.warden;
         let code = match self.start(config, command, environment) {
             Ok(mut job) => job.live(),
             Err(code) => code,
         };
         sweep::sweep(sweep::PATIENCE_NS);
+        // Somebody may have stopped it, and it is the one that is waited for.
+        let _ = sys::pidfd_kill(warden, sys::SIGCONT);
         sys::exit(code)
     }
 
@@ -93,8 +97,9 @@ impl Keeper {
         sys::become_subreaper().map_err(|_| FAILED)?;
         self.wait_for_warden().map_err(|Gone| FAILED)?;
         introduce().map_err(|_| FAILED)?;
-        let command = job::start(config, command, environment, SignalSet::ALL)?;
-        supervise::close_strangers([self.warden, self.warden]);
+        let place = Place::Inherited(Descriptors::of(config));
+        let command = job::start(config, command, environment, SignalSet::ALL, place)?;
+        supervise::close_strangers([self.warden, supervise::target(config)]);
         // Cannot fail: we do not lead a session.
         let _ = sys::lead_group();
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)

@@ -6,7 +6,11 @@ use core::ffi::c_void;
 pub(super) mod nr {
     pub(crate) const EVENTFD2: usize = 19;
     pub(crate) const DUP3: usize = 24;
+    pub(crate) const FCNTL: usize = 25;
     pub(crate) const IOCTL: usize = 29;
+    pub(crate) const CHDIR: usize = 49;
+    pub(crate) const FCHDIR: usize = 50;
+    pub(crate) const CHROOT: usize = 51;
     pub(crate) const OPENAT: usize = 56;
     pub(crate) const CLOSE: usize = 57;
     pub(crate) const GETDENTS64: usize = 61;
@@ -23,8 +27,11 @@ pub(super) mod nr {
     pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const RT_SIGTIMEDWAIT: usize = 137;
     pub(crate) const SETPRIORITY: usize = 140;
+    pub(crate) const SETRESUID: usize = 147;
+    pub(crate) const SETRESGID: usize = 149;
     pub(crate) const SETPGID: usize = 154;
     pub(crate) const SETSID: usize = 157;
+    pub(crate) const SETGROUPS: usize = 159;
     pub(crate) const PRCTL: usize = 167;
     pub(crate) const GETPID: usize = 172;
     pub(crate) const SENDTO: usize = 206;
@@ -33,7 +40,10 @@ pub(super) mod nr {
     pub(crate) const RECVMSG: usize = 212;
     pub(crate) const CLONE: usize = 220;
     pub(crate) const EXECVE: usize = 221;
+    pub(crate) const MMAP: usize = 222;
     pub(crate) const WAIT4: usize = 260;
+    pub(crate) const SETNS: usize = 268;
+    pub(crate) const EXECVEAT: usize = 281;
     pub(crate) const STATX: usize = 291;
     pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
     pub(crate) const PIDFD_OPEN: usize = 434;

@@ -15,11 +15,13 @@ mod arch;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("pidns-init speaks to Linux on x86-64 and AArch64 only");
 
+mod entry;
 mod files;
 mod processes;
 mod socket;
 
 use arch::{nr, syscall3, syscall6};
+pub(crate) use entry::*;
 pub(crate) use files::*;
 pub(crate) use processes::*;
 pub(crate) use socket::*;

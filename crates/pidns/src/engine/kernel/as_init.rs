@@ -30,6 +30,8 @@ pub(super) struct AsInit {
     command: Launched,
     guard: Launched,
     control: Control,
+    /// The guard is there, as far as we know.
+    guarded: bool,
     status: Option<ExitStatus>,
 }
 
@@ -37,15 +39,14 @@ pub(super) struct AsInit {
 pub(super) fn launch(spec: &Spec) -> Result<AsInit, SpawnError> {
     let env = Strings::new(as_c_strs(&spec.env));
     let (image, control) = Image::new(Role::Guard, spec)?;
-    let guard = image.start(Namespaces::empty(), Steps::none(), &[], &env).map_err(|error| {
-        match error.stage() {
-            Stage::Exec => error,
-            // Whatever it was, it was the guard that could not be had.
-            _ => SpawnError::from_raw(Stage::Guard, error.errno()),
-        }
+    let started = image.start(Namespaces::empty(), Steps::none(), &[], &env);
+    let guard = started.map_err(|error| match error.stage() {
+        Stage::Exec => error,
+        // Whatever it was, it was the guard that could not be had.
+        _ => SpawnError::from_raw(Stage::Guard, error.errno()),
     })?;
     match start(spec, &env, &control) {
-        Ok(command) => Ok(AsInit { command, guard, control, status: None }),
+        Ok(command) => Ok(AsInit { command, guard, control, guarded: true, status: None }),
         Err(error) => {
             give_up(&guard.pidfd);
             Err(error)
@@ -84,13 +85,15 @@ impl Job for AsInit {
     }
 
     fn news(&self) -> BorrowedFd<'_> {
-        self.control.as_fd()
+        // A socket whose other end has gone would be readable for ever.
+        if self.guarded { self.control.as_fd() } else { self.pidfd() }
     }
 
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         // The guard's word comes first: it tells why the command ended.
         match self.control.next_event()? {
-            None | Some(Event::Gone) => {}
+            None => {}
+            Some(Event::Gone) => self.unguarded()?,
             event => return Ok(event),
         }
         if self.status.is_some() {
@@ -141,6 +144,12 @@ impl Job for AsInit {
 }
 
 impl AsInit {
+    /// The guard has gone: because the command has ended, or somebody has killed it. Nobody else would see to it that
+    /// nothing survives us.
+    fn unguarded(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.guarded) { self.kill() } else { Ok(()) }
+    }
+
     fn ended(&mut self, status: Option<ExitStatus>) -> Event {
         self.status = status;
         status.map_or(Event::Gone, |status| Event::Ended(status, Usage::default()))

@@ -9,11 +9,12 @@ use std::thread::{self, JoinHandle};
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, twin};
+use pidns_sys::{Errno, twin};
 
 use super::start::{self, First};
 use super::tracer::Roster;
 use crate::engine::control::Control;
+use crate::engine::enter::Behind;
 use crate::engine::image::Image;
 use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{Steps, as_c_strs};
@@ -32,6 +33,8 @@ struct Traced {
     control: Control,
     /// Watches over a command that is number 1 itself.
     guard: Option<Guard>,
+    /// Somebody is at the other end of the socket, as far as we know.
+    watched: bool,
     roster: Roster,
     tracer: Option<Tracing>,
     status: Option<ExitStatus>,
@@ -53,6 +56,7 @@ pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
                 pidfd,
                 control,
                 guard,
+                watched: true,
                 roster,
                 tracer: Some(tracer),
                 status: None,
@@ -151,6 +155,12 @@ fn status_of(status: pidns_core::ExitStatus) -> Option<ExitStatus> {
 }
 
 impl Traced {
+    /// The guard has gone: because the command has ended, or somebody has killed it. Nobody else would see to it that
+    /// nothing survives us.
+    fn unguarded(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.watched) { self.kill() } else { Ok(()) }
+    }
+
     /// Waits until `pidns-init` has started the command.
     fn await_command(&mut self) -> Result<(), SpawnError> {
         let started = self.control.await_start();
@@ -172,15 +182,16 @@ impl Job for Traced {
     }
 
     fn members(&self) -> Option<Members> {
-        const TRIES: usize = 1000;
-        // A tracer that was killed with the lock held never lets it go.
-        (0..TRIES).find_map(|_| {
-            let roster = self.roster.try_lock().ok();
-            if roster.is_none() {
-                thread::yield_now();
-            }
-            roster.map(|roster| roster.clone())
-        })
+        members(&self.roster)
+    }
+
+    fn door(&self) -> Option<Box<dyn Behind>> {
+        // A command that is number 1 takes nobody in.
+        if self.guard.is_some() {
+            return None;
+        }
+        let control = self.control.try_clone().ok()?;
+        Some(Box::new(Office { control, roster: Arc::clone(&self.roster), init: self.init }))
     }
 
     fn pidfd(&self) -> BorrowedFd<'_> {
@@ -188,12 +199,13 @@ impl Job for Traced {
     }
 
     fn news(&self) -> BorrowedFd<'_> {
-        self.control.as_fd()
+        // A socket whose other end has gone would be readable for ever.
+        if self.watched { self.control.as_fd() } else { self.pidfd() }
     }
 
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         match self.control.next_event()? {
-            Some(Event::Gone) if self.guard.is_some() => {}
+            Some(Event::Gone) if self.guard.is_some() => self.unguarded()?,
             None if self.guard.is_none() => return Ok(None),
             None => {}
             event => return Ok(event),
@@ -212,7 +224,7 @@ impl Job for Traced {
     fn signal(&self, signal: Signal) -> io::Result<()> {
         match self.guard {
             None => Ok(self.control.signal(signal)?),
-            Some(_) => Ok(pidfd::send_signal(&self.pidfd, signal)?),
+            Some(_) => send_signal(&self.pidfd, signal),
         }
     }
 
@@ -232,10 +244,42 @@ impl Job for Traced {
     fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.join()?;
         if let Some(guard) = self.guard.take() {
-            // It sees the command's end too, and ends.
+            // It would end by itself, if nobody has stopped it.
+            send_signal(&guard.pidfd, Signal::KILL)?;
             collect(&guard.pidfd)?;
         }
         Ok(Some(status))
+    }
+}
+
+fn members(roster: &Roster) -> Option<Members> {
+    const TRIES: usize = 1000;
+    // A tracer that was killed with the lock held never lets it go.
+    (0..TRIES).find_map(|_| {
+        let roster = roster.try_lock().ok();
+        if roster.is_none() {
+            thread::yield_now();
+        }
+        roster.map(|roster| roster.clone())
+    })
+}
+
+/// Answers what others ask.
+struct Office {
+    control: Control,
+    roster: Roster,
+    init: u32,
+}
+
+impl Behind for Office {
+    fn members(&self) -> Option<Members> {
+        let mut members = members(&self.roster)?;
+        members.insert(self.init, 1);
+        Some(members)
+    }
+
+    fn take_in(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+        self.control.send_guest(descriptors)
     }
 }
 

@@ -49,6 +49,7 @@ fn send(tracer: &mut Tracer, entry: &Entry) -> Handled {
         .set
         .pidfd_send_signal(entry.id, pid, entry.int(1), info, &guest, &mut tracer.effects)
         .map_err(errno)?;
+    tracer.settle();
     Ok(Outcome::Done(0))
 }
 

@@ -15,7 +15,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use pidns_init::protocol::{RequestKind, Role};
+use pidns_init::protocol::{RequestKind, Role, TARGET_FD};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
@@ -56,6 +56,9 @@ pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     let mut steps = Steps::none();
     steps.directory(spec);
     steps.stdio(spec);
+    if let Some(beside) = &spec.beside {
+        steps.pass(beside, TARGET_FD);
+    }
     let env = Strings::new(as_c_strs(&spec.env));
     let warden =
         image.start(Namespaces::empty(), steps, &spec.args, &env).map_err(not_a_namespace)?;
@@ -126,6 +129,10 @@ impl Job for Family {
         self.warden.pidfd.as_fd()
     }
 
+    fn number_one(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.keeper.pidfd.as_fd())
+    }
+
     fn news(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
@@ -155,8 +162,9 @@ impl Job for Family {
         Ok(self.control.request(RequestKind::Go, 0)?)
     }
 
-    /// The keeper's end is all others': the warden sees to it.
+    /// The keeper's end is all others': the warden sees to it, also if somebody has stopped it.
     fn kill(&self) -> io::Result<()> {
+        send_signal(&self.warden.pidfd, Signal::CONT)?;
         send_signal(&self.keeper.pidfd, Signal::KILL)
     }
 
