@@ -141,49 +141,97 @@ fn forbidden_programs_in_memory_are_seen() {
     assert_eq!(of(&doctor, "kernel")["stage"], "image");
 }
 
-#[test]
-fn a_filter_like_a_container_s_is_seen() {
+/// `pidns doctor --json` as user 1000 behind a filter, in a user namespace of bwrap. `None`, and a word about it, where
+/// that cannot be had.
+fn behind(name: &str, filter: &[Instruction]) -> Option<Value> {
     if !have("bwrap") || cfg!(not(target_arch = "x86_64")) {
         println!("skipped: no filter for this machine");
-        return;
+        return None;
     }
-    let path = std::env::temp_dir().join(format!("pidns-doctor-{}.bpf", std::process::id()));
-    std::fs::write(&path, filter()).expect("the directory for temporary files is writable");
-    let script = r#"bwrap --dev-bind / / --unshare-user --cap-drop ALL --seccomp 11 "$PIDNS" doctor --json 11< "$FILTER""#;
-    let out = output(
-        std::process::Command::new("sh")
-            .args(["-c", script])
-            .env("PIDNS", steer::PIDNS)
-            .env("FILTER", &path),
-    );
+    let path = std::env::temp_dir().join(format!("pidns-{name}-{}.bpf", std::process::id()));
+    let bytes: Vec<u8> = filter.iter().flat_map(|instruction| instruction.to_bytes()).collect();
+    std::fs::write(&path, bytes).expect("the directory for temporary files is writable");
+    let script = r#"bwrap --dev-bind / / --unshare-user --uid 1000 --gid 1000 --cap-drop ALL --seccomp 9 \
+        "$PIDNS" doctor --json 9< "$FILTER""#;
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script]).env("PIDNS", steer::PIDNS).env("FILTER", &path);
+    let out = output(&mut command);
     std::fs::remove_file(&path).expect("it is still there");
     if out.stdout.is_empty() {
         println!("skipped: bwrap does not work here: {}", stderr(&out));
-        return;
+        return None;
     }
-    let doctor = json(&out);
-    assert_cause(&doctor, "kernel", "refused", "seccomp-filter");
-    assert_eq!(doctor["facts"]["caller"]["seccomp"], 2);
-    assert_eq!(doctor["facts"]["clones"]["plain"]["failed"], 38);
+    Some(json(&out))
 }
 
-/// A filter as seccomp(2) takes it, which answers clone3(2) by ENOSYS as the default ones of containers do.
-fn filter() -> Vec<u8> {
-    const CLONE3: u32 = 435;
-    const ENOSYS: u32 = 38;
-    let instructions: [(u16, u8, u8, u32); 4] = [
-        (0x20, 0, 0, 0),                    // load the number of the call
-        (0x15, 0, 1, CLONE3),               // if it is clone3, go on, else pass over one
-        (0x06, 0, 0, 0x0005_0000 | ENOSYS), // SECCOMP_RET_ERRNO
-        (0x06, 0, 0, 0x7fff_0000),          // SECCOMP_RET_ALLOW
-    ];
-    let bytes = instructions.into_iter().flat_map(|(code, yes, no, k)| {
-        let mut bytes = code.to_ne_bytes().to_vec();
-        bytes.extend([yes, no]);
-        bytes.extend(k.to_ne_bytes());
+/// An instruction of a filter as seccomp(2) takes it: code, offsets if true and if false, operand.
+struct Instruction(u16, u8, u8, u32);
+
+impl Instruction {
+    const NUMBER: Self = Self(0x20, 0, 0, 0);
+    const FIRST_ARGUMENT: Self = Self(0x20, 0, 0, 16);
+    const ALLOW: Self = Self(0x06, 0, 0, 0x7fff_0000);
+
+    const fn unless(number: u32, skip: u8) -> Self {
+        Self(0x15, 0, skip, number)
+    }
+
+    const fn unless_any_bit(bits: u32, skip: u8) -> Self {
+        Self(0x45, 0, skip, bits)
+    }
+
+    const fn fail(errno: u32) -> Self {
+        Self(0x06, 0, 0, 0x0005_0000 | errno)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.0.to_ne_bytes().to_vec();
+        bytes.extend([self.1, self.2]);
+        bytes.extend(self.3.to_ne_bytes());
         bytes
-    });
-    bytes.collect()
+    }
+}
+
+const EPERM: u32 = 1;
+const ENOSYS: u32 = 38;
+
+/// What the default filters of containers do to clone3(2), unshare(2), setns(2) and clone(2) with new namespaces.
+const LIKE_A_CONTAINER: [Instruction; 11] = [
+    Instruction::NUMBER,
+    Instruction::unless(435, 1),
+    Instruction::fail(ENOSYS),
+    Instruction::unless(272, 1),
+    Instruction::fail(EPERM),
+    Instruction::unless(308, 1),
+    Instruction::fail(EPERM),
+    Instruction::unless(56, 3),
+    Instruction::FIRST_ARGUMENT,
+    Instruction::unless_any_bit(0x7e02_0000, 1),
+    Instruction::fail(EPERM),
+];
+
+#[test]
+fn a_filter_like_a_container_s_is_seen() {
+    let filter: Vec<_> = LIKE_A_CONTAINER.into_iter().chain([Instruction::ALLOW]).collect();
+    let Some(doctor) = behind("container", &filter) else { return };
+    assert_cause(&doctor, "kernel", "refused", "seccomp-filter");
+    assert_eq!(of(&doctor, "kernel")["stage"], "namespace");
+    assert_eq!(doctor["facts"]["caller"]["seccomp"], 2);
+    assert_eq!(doctor["facts"]["clones"]["user"]["failed"], EPERM);
+    assert_ne!(doctor["auto"], "kernel");
+}
+
+#[test]
+fn a_filter_that_refuses_tracing_too_is_seen() {
+    let ptrace = [Instruction::NUMBER, Instruction::unless(101, 1), Instruction::fail(EPERM)];
+    let filter: Vec<_> =
+        LIKE_A_CONTAINER.into_iter().chain(ptrace).chain([Instruction::ALLOW]).collect();
+    let Some(doctor) = behind("tracing", &filter) else { return };
+    assert_cause(&doctor, "kernel", "refused", "seccomp-filter");
+    assert_cause(&doctor, "ptrace", "refused", "seccomp-filter");
+    let why = of(&doctor, "ptrace")["why"].as_str().expect("a reason");
+    assert!(why.ends_with("refuses ptrace"), "{why}");
+    assert_eq!(doctor["auto"], "subreaper");
 }
 
 #[test]

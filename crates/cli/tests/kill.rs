@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use steer::{Foreign, Job, eventually, json, lives, output, pidns, stderr};
 
-const ENGINES: [&str; 2] = ["kernel", "subreaper"];
+const ENGINES: [&str; 3] = ["kernel", "ptrace", "subreaper"];
 
 /// The host pids of all processes of a target.
 fn inside(target: &str) -> Vec<u32> {

@@ -19,7 +19,7 @@ fn row(init: u32) -> Option<Value> {
 
 #[test]
 fn a_job_is_listed_with_its_name_engine_and_command() {
-    for engine in ["kernel", "subreaper"] {
+    for engine in ["kernel", "ptrace", "subreaper"] {
         let script = "sleep 1000 & echo ready; read x; exit 0";
         let Some(job) = Job::start(engine, &format!("list-{engine}"), script) else { continue };
         let row = row(job.init).expect("it is in the list");
@@ -37,7 +37,14 @@ fn a_job_is_listed_with_its_name_engine_and_command() {
 
 #[test]
 fn the_tree_of_a_job_has_both_numbers() {
-    let Some(job) = Job::start("kernel", "tree", "sleep 1000 & echo ready; read x") else { return };
+    for engine in ["kernel", "ptrace"] {
+        tree_of(engine);
+    }
+}
+
+fn tree_of(engine: &str) {
+    let name = format!("tree-{engine}");
+    let Some(job) = Job::start(engine, &name, "sleep 1000 & echo ready; read x") else { return };
     let tree = json(&output(&mut pidns(&["ps", "--json", &job.name])));
     let processes = tree["processes"].as_array().expect("a list");
     let numbers: Vec<_> = processes.iter().map(|process| process["number"].as_u64()).collect();

@@ -2,7 +2,8 @@
 //!
 //! They share an `AF_UNIX` `SOCK_SEQPACKET` socket: one record a packet, fixed size, native byte order (both ends
 //! run on one machine and come from one build). The supervisor sends one [`Config`] before it starts the image,
-//! then [`Request`]s; the image answers with [`Event`]s.
+//! then [`Request`]s; the image answers with [`Event`]s. The thread that starts the image as [`Role::Init`] has to live
+//! until the first of them: its end counts as the supervisor's while the command is not yet executed.
 //!
 //! This file is compiled twice: into the library, for the supervisor, and into the freestanding image.
 
@@ -20,6 +21,21 @@ pub const TARGET_FD: i32 = 5;
 
 /// The descriptor on which a [`Role::Visitor`] finds that number 1's root directory, with [`Entry::CHANGE_ROOT`].
 pub const ROOT_FD: i32 = 6;
+
+/// The descriptor on which a [`Role::Guest`] finds the file with its command.
+pub const PARCEL_FD: i32 = 5;
+
+/// How many descriptors come with a [`RequestKind::Guest`]: the image, then what the guest finds on [`CONTROL_FD`],
+/// [`WATCH_FD`], [`PARCEL_FD`], 0, 1 and 2.
+pub const GUEST_DESCRIPTORS: usize = 7;
+
+/// How many numbers, of 8 bytes each, the file on [`PARCEL_FD`] begins with: its size, the number of arguments, and that
+/// of the environment's entries.
+///
+/// They are followed by the offsets of the arguments, a zero, those of the environment's entries, a zero; then come the
+/// strings, each with its final zero, and one zero more. The first argument is the working directory, or empty for the
+/// one that number 1 has; the second is the command's name.
+pub const PARCEL_HEADER: usize = 3;
 
 /// The first argument that tells the image that a supervisor speaks on [`CONTROL_FD`].
 pub const SUPERVISED: &CStr = c"--supervised";
@@ -44,6 +60,9 @@ pub enum Role {
     /// A process outside of a PID namespace that is there already: enters as the [`Entry`] says, which follows the
     /// [`Config`], and runs the command inside. The command goes when this process or the supervisor does.
     Visitor = 4,
+    /// A child of number 1, which it has taken in for another supervisor than its own: runs a command from the file on
+    /// [`PARCEL_FD`]. The command goes when this process or its supervisor does.
+    Guest = 5,
 }
 
 /// The first record of the supervisor.
@@ -142,6 +161,9 @@ pub enum RequestKind {
     Go = 2,
     /// The command is to end now: [`Config::signal`], then after [`Config::grace_ns`] SIGKILL.
     End = 3,
+    /// Start the image on the first of [`GUEST_DESCRIPTORS`] descriptors as a child, with the others. It says to its own
+    /// supervisor what becomes of it.
+    Guest = 4,
 }
 
 /// A record from the supervisor, after [`Config`].
@@ -174,7 +196,7 @@ pub enum EventKind {
     Exited = 7,
     /// The command has been ended by the signal [`Event::value`].
     Signaled = 8,
-    /// There is a keeper, [`Event::pid`], and the packet carries a pidfd of it. Comes first.
+    /// There is a keeper, or a guest, [`Event::pid`], and the packet carries a pidfd of it. Comes first.
     Keeper = 9,
     /// The process [`Event::pid`] is left and will not go: it may not be killed, and [`Event::value`] is the errno, or
     /// it has been killed to no effect, and that is 0.

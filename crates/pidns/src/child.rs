@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, poll};
 
+use crate::engine::enter::Door;
 use crate::engine::{Chosen, Engine, Event, Job};
 use crate::error::{SpawnError, Stage};
 use crate::namespace::{PidNamespace, Process};
 use crate::registry::{Claim, Record};
 use crate::report::{Report, Times, Usage};
 use crate::status::ExitStatus;
+use crate::trace;
 
 /// A command that runs in its PID namespace, with all that it has started. Dropping it destroys the namespace.
 ///
@@ -34,6 +36,8 @@ pub struct Child {
     report: Report,
     /// How others find the job.
     claim: Option<Claim>,
+    /// Where others ask us.
+    door: Option<Door>,
     /// The namespace that the command is in, if it was there before.
     visited: Option<PidNamespace>,
 }
@@ -100,6 +104,7 @@ impl Child {
             since: now,
             report,
             claim: None,
+            door: None,
             visited: None,
         }
     }
@@ -121,6 +126,7 @@ impl Child {
         command: &[OsString],
     ) -> Result<(), SpawnError> {
         let engine = self.report.engine;
+        self.open_door();
         let mut claim = match name {
             Some(claim) => claim,
             None if engine == Engine::Kernel => return Ok(()),
@@ -130,10 +136,18 @@ impl Child {
             },
         };
         let init = self.init_pid();
-        let record = Record::new(engine, init, self.job.number(), command);
+        let door = self.door.as_ref().map(Door::path);
+        let record = Record::new(engine, init, self.job.number(), door, command);
         claim.publish(record).map_err(|error| SpawnError::of_io(Stage::Name, &error))?;
         self.claim = Some(claim);
         Ok(())
+    }
+
+    /// Where others are to ask the supervisor, has it answer. A job that cannot have that does without.
+    fn open_door(&mut self) {
+        let Some(behind) = self.job.door() else { return };
+        let Ok(end) = self.job.pidfd().try_clone_to_owned() else { return };
+        self.door = Door::open(behind, end).ok();
     }
 
     /// The caller's number of number 1 of the namespace, which is the command itself with
@@ -158,7 +172,8 @@ impl Child {
         let pidfd = self.job.pidfd().try_clone_to_owned()?;
         let number_one = self.job.number_one().map(|fd| fd.try_clone_to_owned()).transpose()?;
         let (engine, init) = (self.report.engine, self.init_pid());
-        Ok(PidNamespace::new(engine, init, pidfd, number_one, self.report.number))
+        let namespace = PidNamespace::new(engine, init, pidfd, number_one, self.report.number);
+        Ok(namespace.with_door(self.door.as_ref().map(|door| door.path().to_owned())))
     }
 
     /// Waits until the command has ended and all other processes of the namespace are killed and reaped. Closes
@@ -231,7 +246,7 @@ impl Child {
         if self.state != State::Running {
             return Ok(None);
         }
-        Ok(match self.job.next_event()? {
+        let change = match self.job.next_event()? {
             None => None,
             Some(Event::Stopped(signal)) => Some(Change::Stopped(signal)),
             Some(Event::Continued) => Some(Change::Continued),
@@ -250,7 +265,11 @@ impl Child {
                 self.ended(State::Closing);
                 Some(Change::Ended)
             }
-        })
+        };
+        if let Some(change) = change {
+            trace::changed(&self.report, change);
+        }
+        Ok(change)
     }
 
     /// Descriptors of which at least one is readable when [`next_change`](Self::next_change) has news. With
@@ -284,6 +303,12 @@ impl Child {
             State::Gone(_) => Ok(()),
             _ => self.job.kill(),
         }
+    }
+
+    /// Whether the command's end has not been told yet.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_running(&self) -> bool {
+        self.state == State::Running
     }
 
     /// What is known so far; complete after [`wait`](Self::wait).
@@ -339,6 +364,7 @@ impl Child {
         self.report.status = self.report.status.or(own);
         let status = self.report.status.ok_or(Errno::CHILD)?;
         self.state = State::Gone(status);
+        trace::gone(&self.report);
         if let Some(mut claim) = self.claim.take() {
             // Those who wait for the job by its name do without, if they have to.
             let _ = claim.ended(status);

@@ -21,6 +21,7 @@ use crate::namespace::PidNamespace;
 use crate::registry::Claim;
 use crate::status::ExitStatus;
 use crate::stdio::{Direction, Opened, Stdio};
+use crate::trace;
 
 /// Whom the caller is in a user namespace, where one is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -297,29 +298,45 @@ impl Command {
     }
 
     /// Starts the command, with what stands for the descriptors of which nothing was said.
-    fn spawn_with(
+    pub(crate) fn spawn_with(
         &mut self,
         stdin: fn() -> Stdio,
         outputs: fn() -> Stdio,
     ) -> Result<Child, SpawnError> {
         let start = Instant::now();
-        let (spec, ours) = self.ready(stdin, outputs)?;
-        let spec = Arc::new(spec);
-        let claim = self.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
-        let chosen = engine::launch(self.engine, &spec)?;
-        let mut child = Child::new(chosen, ours, spec.hold, start);
-        child.register(claim, &self.args)?;
-        Ok(child)
+        self.traced(|command| {
+            let (spec, ours) = command.ready(stdin, outputs)?;
+            let spec = Arc::new(spec);
+            let claim = command.name.as_deref().map(Claim::name).transpose().map_err(no_name)?;
+            let chosen = engine::launch(command.engine, &spec)?;
+            let mut child = Child::new(chosen, ours, spec.hold, start);
+            child.register(claim, &command.args)?;
+            Ok(child)
+        })
     }
 
     /// Starts the command in a namespace that is there.
     pub(crate) fn spawn_in(&mut self, namespace: &PidNamespace) -> Result<Child, SpawnError> {
         let start = Instant::now();
-        let (spec, ours) = self.ready(Stdio::inherit, Stdio::inherit)?;
-        let visited =
-            namespace.try_clone().map_err(|error| SpawnError::of_io(Stage::Descriptors, &error))?;
-        let chosen = enter::launch(namespace, spec)?;
-        Ok(Child::new(chosen, ours, false, start).visiting(visited))
+        self.traced(|command| {
+            let (spec, ours) = command.ready(Stdio::inherit, Stdio::inherit)?;
+            let visited = namespace.try_clone();
+            let visited = visited.map_err(|error| SpawnError::of_io(Stage::Descriptors, &error))?;
+            let chosen = enter::launch(namespace, spec)?;
+            Ok(Child::new(chosen, ours, false, start).visiting(visited))
+        })
+    }
+
+    fn traced(
+        &self,
+        spawn: impl FnOnce(&Self) -> Result<Child, SpawnError>,
+    ) -> Result<Child, SpawnError> {
+        let spawned = spawn(self);
+        match &spawned {
+            Ok(child) => trace::launched(child.report(), &self.args[0]),
+            Err(error) => trace::not_launched(*error, &self.args[0]),
+        }
+        spawned
     }
 
     /// What an engine has to know, and the caller's ends of pipes.

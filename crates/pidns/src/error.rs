@@ -125,7 +125,9 @@ impl SpawnError {
                 "only who may trace its number 1, and has all rights in its user namespace, may enter"
             }
             (Stage::Enter, Errno::SRCH) => "it has ended",
-            (Stage::Enter, Errno::NOSYS) => "jobs of this engine cannot be entered",
+            (Stage::Enter, Errno::NOSYS) => {
+                "its engine is ptrace, and a command that is number 1 itself takes nobody in"
+            }
             (Stage::UserMap, Errno::NOENT) => {
                 "/proc is not mounted; without it no user namespace can be set up"
             }

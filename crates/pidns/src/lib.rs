@@ -19,6 +19,8 @@
 //! [`Command::as_init`], since Linux 6.15). Launching costs the same however much memory the caller has.
 //!
 //! # Features
+//! * `tokio`: jobs that can be awaited, in the module `tokio`.
+//! * `tracing`: events for launches, changes and ends of jobs, of the target `pidns` and the level DEBUG.
 //! * `serde`: [`Report`] and what it holds can be serialised.
 #![forbid(unsafe_code)]
 
@@ -33,6 +35,9 @@ mod registry;
 mod report;
 mod status;
 mod stdio;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod trace;
 
 pub use child::{Change, Child};
 pub use command::{Command, Descriptors, Leftovers, Map, Output, Proc};

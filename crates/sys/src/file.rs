@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, MemfdFlags, Mode, OFlags};
 
 use crate::{Errno, Result};
 
@@ -22,6 +22,24 @@ pub fn may_write(path: &Path) -> Result<()> {
 pub fn open_place(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty())
+}
+
+/// Makes a file of `bytes` that is in no directory; close-on-exec. See memfd_create(2).
+///
+/// # Errors
+/// `EMFILE`, `ENOMEM`.
+pub fn in_memory(name: &str, bytes: &[u8]) -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC;
+    // Kernels before 6.3 do not know MFD_NOEXEC_SEAL, and do not ask for it.
+    let file = match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags)?,
+        other => other?,
+    };
+    let mut left = bytes;
+    while !left.is_empty() {
+        left = &left[rustix::io::write(&file, left)?..];
+    }
+    Ok(file)
 }
 
 /// Which locks of others a lock keeps out.

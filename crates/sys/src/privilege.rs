@@ -19,6 +19,18 @@ pub fn effective_gid() -> u32 {
 /// # Errors
 /// Those of capget(2).
 pub fn has_sys_admin() -> Result<bool> {
-    let sets = rustix::thread::capabilities(None)?;
-    Ok(sets.effective.contains(CapabilitySet::SYS_ADMIN))
+    has(CapabilitySet::SYS_ADMIN)
+}
+
+/// Says whether the calling thread has `CAP_SETFCAP`, without which user 0 cannot be mapped into a new user namespace.
+/// See user_namespaces(7).
+///
+/// # Errors
+/// Those of capget(2).
+pub fn has_setfcap() -> Result<bool> {
+    has(CapabilitySet::SETFCAP)
+}
+
+fn has(capability: CapabilitySet) -> Result<bool> {
+    Ok(rustix::thread::capabilities(None)?.effective.contains(capability))
 }

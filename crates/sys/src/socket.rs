@@ -1,12 +1,12 @@
 //! Packets between two processes of one program. See unix(7).
 
-use std::io::IoSliceMut;
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
-    SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
 use crate::{Errno, Result};
@@ -77,6 +77,56 @@ pub fn receive_with_descriptor(
                     _ => None,
                 });
                 return Ok((received.bytes, fd));
+            }
+        }
+    }
+}
+
+/// Sends `bytes` with copies of `descriptors`, without a SIGPIPE. See sendmsg(2), unix(7).
+///
+/// # Errors
+/// `EPIPE` where the other end is closed; `E2BIG` for more than 16 descriptors.
+pub fn send_with_descriptors(
+    socket: impl AsFd,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(Errno::TOOBIG);
+    }
+    let parts = [IoSlice::new(bytes)];
+    rustix::net::sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL).map(drop)
+}
+
+const MOST_DESCRIPTORS: usize = 16;
+
+/// Receives into `buffer`, and up to `N` descriptors, at most 16, that have come with it, which are close-on-exec.
+/// Sleeps until there is something. See recvmsg(2), unix(7).
+///
+/// # Errors
+/// `ECONNRESET`; `EAGAIN` once a timeout of the socket is over.
+pub fn receive_with_descriptors<const N: usize>(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+) -> Result<Vec<OwnedFd>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    loop {
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(buffer)];
+        match rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+            Ok(_) => {
+                let mut all = Vec::new();
+                for message in control.drain() {
+                    if let RecvAncillaryMessage::ScmRights(fds) = message {
+                        all.extend(fds);
+                    }
+                }
+                all.truncate(N);
+                return Ok(all);
             }
         }
     }

@@ -20,10 +20,15 @@ const CLEAR: &str = "\x1b[H\x1b[J";
 pub(crate) fn ps(args: &Ps) -> Result<u8, Failure> {
     let namespace = args.target.as_deref().map(target::open).transpose()?;
     loop {
-        show(args, namespace.as_ref())?;
-        if !args.watch || is_over(args, namespace.as_ref())? {
+        let shown = show(args, namespace.as_ref());
+        if !args.watch {
+            return shown.map(|()| 0);
+        }
+        // A namespace that is gone cannot be looked at, and need not be.
+        if is_over(args, namespace.as_ref())? {
             return Ok(0);
         }
+        shown?;
     }
 }
 

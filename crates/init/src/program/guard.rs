@@ -95,6 +95,7 @@ impl Guard {
                     }
                 }
                 Asked::Go => {}
+                Asked::Guest(descriptors) => descriptors.into_iter().for_each(sys::close),
             }
         }
         Ok(())

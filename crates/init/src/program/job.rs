@@ -4,7 +4,6 @@
 //! command starts differs, and is a [`Crowd`]: [`init`](super::init) is their namespace's number 1,
 //! [`keeper`](super::keeper) an ancestor that looks for them.
 
-use super::exec;
 use super::report::{self, Gone, Outbox};
 use super::request::{self, Asked};
 use super::spawn::{self, Failure, Launch, Place};
@@ -12,6 +11,7 @@ use super::strings::{Command, Strings};
 use super::supervise::{self, FAILED};
 use super::sys::{self, Change, Changes, Disposition, Errno, PollFd, SignalSet, Usage};
 use super::term::{Order, Term};
+use super::{exec, host};
 use crate::protocol::{Config, EventKind, WATCH_FD};
 
 /// How many children are reaped before everything else gets its turn again. In a storm of forks there may always be
@@ -187,6 +187,10 @@ impl<C: Crowd> Job<C> {
                 }
                 (Asked::Go | Asked::End, Stage::Held) => self.leave(),
                 (Asked::Go, Stage::Running(_)) => self.config.flags &= !Config::HOLD,
+                (Asked::Guest(descriptors), Stage::Running(_) | Stage::Held) => {
+                    host::take_in(descriptors);
+                }
+                (Asked::Guest(descriptors), _) => descriptors.into_iter().for_each(sys::close),
                 (Asked::Signal(_), _)
                 | (Asked::Go | Asked::End, Stage::Leaving { .. } | Stage::Done) => {}
             }

@@ -10,12 +10,15 @@ mod args;
 mod entrypoint;
 mod exec;
 mod guard;
+mod guest;
+mod host;
 mod init;
 mod job;
 mod keeper;
 #[cfg(not(any(test, clippy)))]
 mod mem;
 mod message;
+mod parcel;
 mod report;
 mod request;
 mod signals;

@@ -4,7 +4,7 @@ use super::message;
 use super::report::Gone;
 use super::strings::Strings;
 use super::sys::{self, Errno, PollFd};
-use super::{guard, init, keeper, visitor};
+use super::{guard, guest, init, keeper, visitor};
 use crate::protocol::{CONTROL_FD, Config, MAGIC, Role, TARGET_FD, WATCH_FD};
 
 /// Ends in place of a command that never was: pidns itself has failed.
@@ -25,11 +25,13 @@ pub(crate) fn run(arguments: Strings, environment: Strings) -> ! {
     const GUARD: u32 = Role::Guard as u32;
     const KEEPER: u32 = Role::Keeper as u32;
     const VISITOR: u32 = Role::Visitor as u32;
+    const GUEST: u32 = Role::Guest as u32;
     let command = arguments.command(command_index(arguments));
     match config.role {
         GUARD => guard::run(&config),
         KEEPER => keeper::run(&config, command, environment),
         VISITOR => visitor::run(&config, command, environment),
+        GUEST => guest::run(&config),
         _ => init::run(&config, command, environment),
     }
 }
@@ -56,8 +58,13 @@ fn receive_config() -> Result<Config, Problem> {
 }
 
 fn check_config(received: sys::Result<Option<Config>>) -> Result<Config, Problem> {
-    const ROLES: [u32; 4] =
-        [Role::Init as u32, Role::Guard as u32, Role::Keeper as u32, Role::Visitor as u32];
+    const ROLES: [u32; 5] = [
+        Role::Init as u32,
+        Role::Guard as u32,
+        Role::Keeper as u32,
+        Role::Visitor as u32,
+        Role::Guest as u32,
+    ];
     match received {
         Ok(Some(config)) if config.magic == MAGIC && ROLES.contains(&config.role) => Ok(config),
         Ok(None) | Err(Errno::ECONNRESET) => Err(Problem::Gone),
@@ -101,7 +108,7 @@ pub(crate) fn close_strangers<const N: usize>(own: [i32; N]) {
     loop {
         let next = own.iter().copied().filter(|&fd| fd > last).min();
         let end = next.map_or(u32::MAX, |fd| fd as u32 - 1);
-        if last as u32 + 1 <= end {
+        if (last as u32) < end {
             let _ = sys::close_range(last as u32 + 1, end);
         }
         match next {

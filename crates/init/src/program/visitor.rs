@@ -68,7 +68,11 @@ fn at(step: EntryStep) -> impl Fn(Errno) -> Failure {
 }
 
 /// Runs the command; says what to exit with.
-fn visit(config: &Config, command: Option<Command>, environment: Strings) -> Result<i32, i32> {
+pub(crate) fn visit(
+    config: &Config,
+    command: Option<Command>,
+    environment: Strings,
+) -> Result<i32, i32> {
     let own = sys::pidfd_open(sys::pid()).map_err(|_| FAILED)?;
     let place = Place::Below { parent: own };
     let pid = job::start(config, command, environment, SignalSet::ALL, place)?;

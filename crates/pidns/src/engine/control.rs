@@ -62,6 +62,17 @@ impl Control {
         }
     }
 
+    /// Has number 1 start a guest with these descriptors.
+    pub(super) fn send_guest(&self, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
+        let request = Request { kind: RequestKind::Guest as u32, value: 0 };
+        socket::send_with_descriptors(&self.0, &request.to_bytes(), descriptors)
+    }
+
+    /// Another handle of the same socket.
+    pub(super) fn try_clone(&self) -> std::io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         self.request(RequestKind::Signal, signal.number().unsigned_abs())
     }

@@ -52,6 +52,11 @@ impl Image {
             .map_err(|failure| too_long_for_the_command(failed(failure, &stages)))
     }
 
+    /// The program, its end of the socket, and what it watches the caller by, for somebody else to start it with.
+    pub(super) fn parts(&self) -> Result<[BorrowedFd<'_>; 3], SpawnError> {
+        Ok([sealed()?, self.theirs.as_fd(), self.watch.as_fd()])
+    }
+
     /// Adds to `steps` the descriptors of the image and its exec.
     pub(super) fn finish<'a>(
         &'a self,

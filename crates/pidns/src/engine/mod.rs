@@ -30,6 +30,7 @@ use crate::status::ExitStatus;
 
 pub use auto::PassedOver;
 pub(crate) use auto::{Chosen, ORDER};
+use enter::Behind;
 
 /// How PID namespaces are had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -125,6 +126,10 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     /// Who is inside besides number 1, by the caller's number, with the numbers inside: for an engine whose namespaces
     /// the kernel does not know.
     fn members(&self) -> Option<Members> {
+        None
+    }
+    /// What others can ask of the supervisor, for such an engine.
+    fn door(&self) -> Option<Box<dyn Behind>> {
         None
     }
     /// A pidfd of number 1: readable once every process of the namespace has gone.

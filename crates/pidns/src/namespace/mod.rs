@@ -14,6 +14,7 @@ mod world;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 pub use list::Summary;
 pub use open::OpenError;
@@ -21,7 +22,7 @@ pub use process::Process;
 pub(crate) use process::{innermost, start_of};
 pub(crate) use world::own_id;
 
-use crate::engine::Members;
+use crate::engine::{Members, enter};
 use crate::registry::Entry;
 use crate::{Child, Command, Engine, SpawnError};
 use world::World;
@@ -49,6 +50,8 @@ pub struct PidNamespace {
     number: Option<u32>,
     /// How the job is registered, if it is.
     entry: Option<Entry>,
+    /// Where the supervisor answers, if that is the caller itself.
+    door: Option<PathBuf>,
 }
 
 impl PidNamespace {
@@ -60,7 +63,12 @@ impl PidNamespace {
         number_one: Option<OwnedFd>,
         number: Option<u32>,
     ) -> Self {
-        Self { init, pidfd, number_one, engine, number, entry: None }
+        Self { init, pidfd, number_one, engine, number, entry: None, door: None }
+    }
+
+    /// Its supervisor answers at this door.
+    pub(crate) fn with_door(self, door: Option<PathBuf>) -> Self {
+        Self { door, ..self }
     }
 
     /// Another handle of the same namespace.
@@ -75,6 +83,7 @@ impl PidNamespace {
             engine: self.engine,
             number: self.number,
             entry: self.entry.as_ref().map(Entry::try_clone).transpose()?,
+            door: self.door.clone(),
         })
     }
 
@@ -131,7 +140,8 @@ impl PidNamespace {
     ///
     /// The [`Child`] is that command alone: dropping it kills the command, and so does the end of the calling process.
     /// What the command has started then belongs to the namespace, and ends with it. In a job of the subreaper engine,
-    /// it ends with the command. Jobs of the ptrace engine cannot be entered.
+    /// it ends with the command. A job of the ptrace engine can be entered only if its number 1 is `pidns-init`, and if
+    /// its supervisor has a directory for names.
     ///
     /// What a [`Command`] says of how a namespace is made means nothing here: engine, /proc, map and name. Leftovers are
     /// not looked at, and it cannot be number 1.
@@ -180,12 +190,25 @@ impl PidNamespace {
     /// What the kernel has for numbers are the host's. The tracer, which knows those inside, is another process; what is
     /// known without it are those of number 1 and of its one child for the host, the command.
     fn keep_known_numbers(&self, processes: &mut [Process]) {
+        let members = self.door().and_then(|door| enter::members(&door).ok()).unwrap_or_default();
         for process in processes {
+            process.number = members.get(&process.pid).copied();
+            if process.number.is_some() {
+                continue;
+            }
             process.number = match (process.pid, process.ppid) {
                 (pid, _) if pid == self.init => Some(1),
                 (_, parent) if parent == self.init => self.number,
                 _ => None,
             };
+        }
+    }
+
+    /// Where the supervisor answers, if it does.
+    pub(crate) fn door(&self) -> Option<PathBuf> {
+        match &self.entry {
+            Some(entry) => entry.record().ok()??.door,
+            None => self.door.clone(),
         }
     }
 

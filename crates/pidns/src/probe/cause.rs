@@ -38,6 +38,8 @@ pub enum Cause {
     },
     /// The caller is in a chroot(2), where no user namespaces are made.
     Chroot,
+    /// The caller is user 0, but without `CAP_SETFCAP`: it may not be user 0 of a new user namespace.
+    RootWithoutSetfcap,
     /// The caller's own ids have no meaning outside of its user namespace.
     UnmappedIds,
     /// The kernel has been built without such namespaces.
@@ -90,6 +92,7 @@ impl Cause {
             Self::AppArmorRestriction => "apparmor-restriction",
             Self::SecurityModule { .. } => "security-module",
             Self::Chroot => "chroot",
+            Self::RootWithoutSetfcap => "root-without-setfcap",
             Self::UnmappedIds => "unmapped-ids",
             Self::KernelWithout { .. } => "kernel-without",
             Self::KernelTooOld => "kernel-too-old",
@@ -139,6 +142,10 @@ impl Cause {
             Self::Chroot => vec![advice(
                 "enter the directory by pivot_root(2), as containers do, instead of chroot(2)",
             )],
+            Self::RootWithoutSetfcap => vec![
+                advice("run as another user than root"),
+                remedy("or give the container that capability", "--cap-add=SETFCAP"),
+            ],
             Self::UnmappedIds => {
                 vec![advice("run as a user that the user namespace knows: see /proc/self/uid_map")]
             }
@@ -188,7 +195,7 @@ fn sysctl_set(name: &str, value: u64) -> Remedy {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotInThisVersion => f.write_str("this version of pidns does not have it"),
+            Self::NotInThisVersion => f.write_str("this version of pidns does not have it for this machine"),
             Self::Filter { call } => {
                 write!(f, "a seccomp filter, as containers have one, refuses {call}")
             }
@@ -210,6 +217,9 @@ impl fmt::Display for Cause {
             }
             Self::SecurityModule { label: None } => f.write_str("a security module refuses it"),
             Self::Chroot => f.write_str("the root directory is a chroot, where the kernel makes no user namespaces"),
+            Self::RootWithoutSetfcap => f.write_str(
+                "root without CAP_SETFCAP, as in containers that drop all capabilities, may not map itself",
+            ),
             Self::UnmappedIds => f.write_str("the user or group is not known to its user namespace"),
             Self::KernelWithout { kind } => write!(f, "the kernel has no {kind} namespaces"),
             Self::KernelTooOld => f.write_str("the kernel is too old, or a filter pretends that it is"),

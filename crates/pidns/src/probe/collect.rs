@@ -76,6 +76,7 @@ fn caller(status: &str, mounts: &[MountInfo]) -> Caller {
     Caller {
         uid: privilege::effective_uid(),
         sys_admin: privilege::has_sys_admin().unwrap_or(false),
+        setfcap: privilege::has_setfcap().unwrap_or(false),
         no_new_privs: line("NoNewPrivs").map(|value: u32| value != 0),
         seccomp: line("Seccomp"),
         seccomp_filters: line("Seccomp_filters"),

@@ -121,13 +121,16 @@ impl Facts {
             (Stage::Image, _) => self.who_refuses("memfd_create"),
             (Stage::Namespace, errno) => self.why_no_namespace(errno),
             (Stage::UserMap | Stage::Proc, Errno::NOENT) => Cause::NoProc,
+            (Stage::UserMap, Errno::PERM) if self.caller.uid == 0 && !self.caller.setfcap => {
+                Cause::RootWithoutSetfcap
+            }
             (Stage::UserMap | Stage::Mounts, _) => self.why_powerless(),
             (Stage::Proc, Errno::PERM) if !self.proc.mounted => Cause::NoProc,
             (Stage::Proc, Errno::PERM) if !self.proc.covered.is_empty() => {
                 Cause::ProcCovered { paths: self.proc.covered.clone() }
             }
             (Stage::Proc, Errno::PERM | Errno::ACCESS) => self.who_refuses("mount"),
-            (Stage::Engine, Errno::PERM | Errno::ACCESS) => self.who_refuses("a system call"),
+            (_, Errno::PERM | Errno::ACCESS | Errno::NOSYS) => self.who_refuses("a system call"),
             _ => Cause::Unknown,
         }
     }
@@ -136,7 +139,7 @@ impl Facts {
     fn why_no_namespace(&self, errno: Errno) -> Cause {
         let (kind, sysctl, value) = self.first_refused();
         match errno {
-            Errno::NOSYS if self.is_filtered() => Cause::Filter { call: "clone3" },
+            Errno::NOSYS if self.is_filtered() => Cause::Filter { call: "clone" },
             Errno::NOSYS => Cause::KernelTooOld,
             Errno::INVAL => Cause::KernelWithout { kind },
             Errno::NOSPC | Errno::USERS => match value {
@@ -167,7 +170,7 @@ impl Facts {
         const OVERFLOW: u32 = 65534;
         let caller = &self.caller;
         if caller.sys_admin {
-            return self.who_refuses("clone3");
+            return self.who_refuses("clone with new namespaces");
         }
         if self.sysctls.unprivileged_userns_clone == Some(0) {
             return Cause::UnprivilegedOff;
@@ -178,7 +181,7 @@ impl Facts {
         if caller.uid == OVERFLOW && caller.in_user_namespace == Some(true) {
             return Cause::UnmappedIds;
         }
-        self.why_powerless_unless_filtered("clone3")
+        self.why_powerless_unless_filtered("clone with new namespaces")
     }
 
     /// A user namespace was made, and gives no power over what is in it.

@@ -71,6 +71,8 @@ pub struct Caller {
     pub uid: u32,
     /// Whether it has `CAP_SYS_ADMIN` in its user namespace, and so needs no other. See capabilities(7).
     pub sys_admin: bool,
+    /// Whether it has `CAP_SETFCAP`, without which user 0 cannot be mapped into a new user namespace.
+    pub setfcap: bool,
     /// Whether it is bound to gain no privilege by an exec: `PR_SET_NO_NEW_PRIVS(2const)`.
     pub no_new_privs: Option<bool>,
     /// How system calls are filtered: 0 not, 1 strict, 2 by filters. See seccomp(2).

@@ -77,22 +77,34 @@ fn where_nothing_works_auto_takes_nothing() {
 }
 
 #[test]
-fn the_default_filter_of_docker_is_seen_by_clone3_and_by_eperm() {
+fn the_default_filter_of_docker_is_seen() {
+    let cause = without_kernel(Stage::Namespace, Errno::PERM, |facts| {
+        facts.caller.seccomp = Some(2);
+        refused(&mut facts.clones.user, Errno::PERM);
+    });
+    assert_eq!(cause, Cause::Filter { call: "clone with new namespaces" });
     let cause = without_kernel(Stage::Namespace, Errno::NOSYS, |facts| {
         facts.caller.seccomp = Some(2);
         refused(&mut facts.clones.plain, Errno::NOSYS);
         refused(&mut facts.clones.user, Errno::NOSYS);
     });
-    assert_eq!(cause, Cause::Filter { call: "clone3" });
-    let cause = without_kernel(Stage::Namespace, Errno::PERM, |facts| {
-        facts.caller.seccomp = Some(2);
-        refused(&mut facts.clones.user, Errno::PERM);
-    });
-    assert_eq!(cause, Cause::Filter { call: "clone3" });
+    assert_eq!(cause, Cause::Filter { call: "clone" });
 }
 
 #[test]
-fn clone3_that_is_unknown_without_a_filter_is_an_old_kernel() {
+fn root_without_capabilities_cannot_map_itself() {
+    let powerless = |facts: &mut Facts| facts.caller.uid = 0;
+    let cause = without_kernel(Stage::UserMap, Errno::PERM, powerless);
+    assert_eq!(cause, Cause::RootWithoutSetfcap);
+    let cause = without_kernel(Stage::UserMap, Errno::PERM, |facts| {
+        facts.caller.uid = 0;
+        facts.caller.setfcap = true;
+    });
+    assert_eq!(cause, Cause::Unknown);
+}
+
+#[test]
+fn calls_that_are_unknown_without_a_filter_are_those_of_an_old_kernel() {
     let cause = without_kernel(Stage::Namespace, Errno::NOSYS, |facts| {
         refused(&mut facts.clones.plain, Errno::NOSYS);
     });
@@ -254,6 +266,7 @@ fn every_cause_is_one_sentence_without_its_full_stop() {
         Cause::AppArmorRestriction,
         Cause::SecurityModule { label: None },
         Cause::Chroot,
+        Cause::RootWithoutSetfcap,
         Cause::UnmappedIds,
         Cause::KernelWithout { kind: "PID" },
         Cause::KernelTooOld,

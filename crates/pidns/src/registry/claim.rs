@@ -41,6 +41,7 @@ impl Claim {
 
     fn take(name: &str) -> io::Result<Self> {
         let directory = directory::make()?;
+        super::remove_some_stale(&directory);
         let path = directory.join(name);
         loop {
             let (unnamed, file) = locked_file(&directory)?;

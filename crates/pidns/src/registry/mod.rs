@@ -15,7 +15,9 @@ mod record;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pidns_sys::file::{self, Lock, Wait};
 
@@ -139,6 +141,10 @@ pub(crate) fn all() -> Vec<Entry> {
     let mut entries = Vec::new();
     for directory in directory::existing() {
         for name in names(&directory) {
+            if name.starts_with(DOOR) {
+                remove_closed(&directory.join(&name));
+                continue;
+            }
             let entry = Entry::open(&directory, &name).ok().flatten();
             // What is not named yet is somebody's who is about to name it.
             entries.extend(entry.filter(|_| !name.starts_with('.')));
@@ -153,11 +159,52 @@ fn names(directory: &Path) -> Vec<String> {
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
+/// Looks at some of the files in `directory`, so that those of supervisors that were killed do not pile up where nobody
+/// ever looks at all.
+fn remove_some_stale(directory: &Path) {
+    const SOME: usize = 4;
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.take(SOME) {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.starts_with(DOOR) {
+            remove_closed(&entry.path());
+        } else {
+            // It is removed by the look at it.
+            let _ = Entry::open(directory, &name);
+        }
+    }
+}
+
 /// Removes a file that was seen without its supervisor's lock, unless another has its name by now. Failures are for
 /// the next who comes by.
 fn remove_stale(path: &Path, file: &File) {
     let alone = file::lock(file, REMOVING, Lock::Exclusive, Wait::No).is_ok();
     if alone && is_at(file, path) && file::is_locked(file, ALIVE) == Ok(false) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// How the names of sockets begin at which supervisors answer. They need no lock: one that is closed refuses.
+const DOOR: &str = ".door-";
+
+/// Where another such socket can be.
+pub(crate) fn new_door() -> io::Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let directory = directory::make()?;
+    let id = std::process::id();
+    loop {
+        let path = directory.join(format!("{DOOR}{id}-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+        // One of a namesake, in another PID namespace or before.
+        if !path.exists() {
+            return Ok(path);
+        }
+    }
+}
+
+fn remove_closed(path: &Path) {
+    let refused = UnixStream::connect(path)
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    if refused {
         let _ = fs::remove_file(path);
     }
 }

@@ -1,6 +1,7 @@
 //! What the file of a name holds.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -19,6 +20,8 @@ pub(crate) struct Record {
     pub(crate) numbers_of: Option<u64>,
     /// The command's number inside.
     pub(crate) number: Option<u32>,
+    /// Where its supervisor answers, if it does.
+    pub(crate) door: Option<PathBuf>,
     pub(crate) command: Vec<String>,
     /// How the command has ended.
     pub(crate) status: Option<ExitStatus>,
@@ -30,6 +33,7 @@ impl Record {
         engine: Engine,
         init: u32,
         number: Option<u32>,
+        door: Option<&Path>,
         command: &[OsString],
     ) -> Self {
         Self {
@@ -38,6 +42,7 @@ impl Record {
             start: namespace::start_of(init),
             numbers_of: namespace::own_id(),
             number,
+            door: door.map(Path::to_owned),
             command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             status: None,
         }
@@ -52,6 +57,7 @@ impl Record {
             "init_start": self.start,
             "numbers_of": self.numbers_of,
             "number": self.number,
+            "door": self.door.as_ref().map(|door| door.to_string_lossy()),
             "command": self.command,
             "status": self.status.map(status_to_json),
         });
@@ -69,6 +75,7 @@ impl Record {
             start: json["init_start"].as_u64(),
             numbers_of: json["numbers_of"].as_u64(),
             number: number("number"),
+            door: json["door"].as_str().map(PathBuf::from),
             command: words.filter_map(|word| word.as_str().map(str::to_owned)).collect(),
             status: status_from_json(&json["status"]),
         })
@@ -106,6 +113,7 @@ mod tests {
             start: Some(123_456_789_012),
             numbers_of: Some(4_026_531_836),
             number: Some(2),
+            door: Some("/run/pidns/.door-1-2".into()),
             command: vec!["sh".into(), "-c".into(), "echo \"x\"\n\u{1b}".into()],
             status,
         }

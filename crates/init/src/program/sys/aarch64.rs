@@ -6,6 +6,7 @@ use core::ffi::c_void;
 pub(super) mod nr {
     pub(crate) const EVENTFD2: usize = 19;
     pub(crate) const DUP3: usize = 24;
+    pub(crate) const FCNTL: usize = 25;
     pub(crate) const IOCTL: usize = 29;
     pub(crate) const CHDIR: usize = 49;
     pub(crate) const FCHDIR: usize = 50;
@@ -39,8 +40,10 @@ pub(super) mod nr {
     pub(crate) const RECVMSG: usize = 212;
     pub(crate) const CLONE: usize = 220;
     pub(crate) const EXECVE: usize = 221;
+    pub(crate) const MMAP: usize = 222;
     pub(crate) const WAIT4: usize = 260;
     pub(crate) const SETNS: usize = 268;
+    pub(crate) const EXECVEAT: usize = 281;
     pub(crate) const STATX: usize = 291;
     pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
     pub(crate) const PIDFD_OPEN: usize = 434;

@@ -48,3 +48,36 @@ pub(crate) fn deny_tracing() -> Result<()> {
     // SAFETY: takes numbers only.
     check(unsafe { syscall6(nr::PRCTL, [PR_SET_DUMPABLE, 0, 0, 0, 0, 0]) }).map(|_| ())
 }
+
+/// Copies `fd` to a number of `floor` or above, close-on-exec: fcntl(2), F_DUPFD_CLOEXEC.
+pub(crate) fn duplicate_above(fd: i32, floor: i32) -> Result<i32> {
+    const F_DUPFD_CLOEXEC: usize = 1030;
+    // SAFETY: takes numbers only.
+    check(unsafe { syscall3(nr::FCNTL, fd as usize, F_DUPFD_CLOEXEC, floor as usize) })
+        .map(|fd| fd as i32)
+}
+
+/// Replaces this process's program by that of `fd`; returns only if that failed: execveat(2), AT_EMPTY_PATH.
+///
+/// # Safety
+/// Both vectors must be arrays of strings that end with a null pointer.
+pub(crate) unsafe fn exec_descriptor(
+    fd: i32,
+    argv: *const *const core::ffi::c_char,
+    envp: *const *const core::ffi::c_char,
+) -> super::Errno {
+    const AT_EMPTY_PATH: usize = 0x1000;
+    let empty = c"".as_ptr() as usize;
+    let arguments = [fd as usize, empty, argv as usize, envp as usize, AT_EMPTY_PATH, 0];
+    // SAFETY: as the caller promised.
+    super::Errno(-unsafe { syscall6(nr::EXECVEAT, arguments) } as i32)
+}
+
+/// Maps the first `size` bytes of the file `fd`; what is written to them does not reach the file: mmap(2).
+pub(crate) fn map_privately(fd: i32, size: usize) -> Result<*mut u8> {
+    const PROT_READ_WRITE: usize = 3;
+    const MAP_PRIVATE: usize = 2;
+    // SAFETY: a new mapping at an address that the kernel chooses overlaps nothing.
+    check(unsafe { syscall6(nr::MMAP, [0, size, PROT_READ_WRITE, MAP_PRIVATE, fd as usize, 0]) })
+        .map(|address| address as *mut u8)
+}

@@ -21,9 +21,7 @@ mod processes;
 mod socket;
 
 use arch::{nr, syscall3, syscall6};
-pub(crate) use entry::{
-    change_directory, change_root, deny_tracing, drop_groups, enter_namespaces, set_ids,
-};
+pub(crate) use entry::*;
 pub(crate) use files::*;
 pub(crate) use processes::*;
 pub(crate) use socket::*;

@@ -73,6 +73,50 @@ pub(crate) fn receive_fd(socket: i32) -> Result<Option<i32>> {
     if length == 0 { Ok(None) } else { Err(Errno::EINVAL) }
 }
 
+/// Takes one packet as [`receive`] does, and the descriptors that have come with it, close-on-exec; `None` for those if
+/// they are not exactly `N`.
+pub(crate) fn receive_with_fds<T: Record, const N: usize>(
+    socket: i32,
+) -> Result<Option<(T, Option<[i32; N]>)>> {
+    const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
+    const MSG_TRUNC: usize = 0x20;
+    let mut record = MaybeUninit::<T>::uninit();
+    let base = record.as_mut_ptr().cast();
+    let mut vector = Iovec { base, length: size_of::<T>() };
+    let mut control = Controls { length: 0, level: 0, kind: 0, fds: [-1; N], _room: 0 };
+    let mut message = Message {
+        control: (&raw mut control).cast(),
+        control_length: size_of::<Controls<N>>(),
+        ..Message::new(
+            &mut vector,
+            &mut Control { length: 0, level: 0, kind: 0, fd: -1, _padding: 0 },
+        )
+    };
+    let flags = MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_TRUNC;
+    // SAFETY: the message names a record and a control buffer, which live on this stack, with their true sizes.
+    let length =
+        check(unsafe { syscall3(nr::RECVMSG, socket as usize, &raw mut message as usize, flags) })?;
+    let came = message.control_length > 0 && control.level == Control::SOL_SOCKET;
+    let fds = (came && control.kind == Control::SCM_RIGHTS).then_some(control.fds);
+    let whole = control.length == Control::LENGTH - size_of::<i32>() + size_of::<[i32; N]>();
+    let fds = match fds {
+        Some(fds) if !whole => {
+            fds.into_iter().filter(|fd| *fd >= 0).for_each(super::close);
+            None
+        }
+        fds => fds,
+    };
+    match length {
+        0 => Ok(None),
+        // SAFETY: all bytes have been written, and a `Record` has no invalid ones.
+        n if n == size_of::<T>() => Ok(Some((unsafe { record.assume_init() }, fds))),
+        _ => {
+            fds.into_iter().flatten().for_each(super::close);
+            Err(Errno::EINVAL)
+        }
+    }
+}
+
 /// Sends one packet with a copy of the descriptor `fd`, without waiting and without SIGPIPE: sendmsg(2), unix(7).
 pub(crate) fn send_with_fd<T: Record>(socket: i32, record: &T, fd: i32) -> Result<()> {
     let base = ptr::from_ref(record).cast_mut().cast();
@@ -106,6 +150,16 @@ impl Control {
     const LENGTH: usize = 20;
     const SOL_SOCKET: i32 = 1;
     const SCM_RIGHTS: i32 = 1;
+}
+
+/// A control message with `N` descriptors; there is room for one more, so that too many are not taken for enough.
+#[repr(C)]
+struct Controls<const N: usize> {
+    length: usize,
+    level: i32,
+    kind: i32,
+    fds: [i32; N],
+    _room: i32,
 }
 
 #[repr(C)]

@@ -7,6 +7,7 @@ pub(super) mod nr {
     pub(crate) const READ: usize = 0;
     pub(crate) const WRITE: usize = 1;
     pub(crate) const CLOSE: usize = 3;
+    pub(crate) const MMAP: usize = 9;
     pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const IOCTL: usize = 16;
@@ -20,6 +21,7 @@ pub(super) mod nr {
     pub(crate) const EXECVE: usize = 59;
     pub(crate) const WAIT4: usize = 61;
     pub(crate) const KILL: usize = 62;
+    pub(crate) const FCNTL: usize = 72;
     pub(crate) const CHDIR: usize = 80;
     pub(crate) const FCHDIR: usize = 81;
     pub(crate) const SETPGID: usize = 109;
@@ -41,6 +43,7 @@ pub(super) mod nr {
     pub(crate) const EVENTFD2: usize = 290;
     pub(crate) const DUP3: usize = 292;
     pub(crate) const SETNS: usize = 308;
+    pub(crate) const EXECVEAT: usize = 322;
     pub(crate) const STATX: usize = 332;
     pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
     pub(crate) const PIDFD_OPEN: usize = 434;

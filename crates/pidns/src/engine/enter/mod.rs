@@ -3,12 +3,17 @@
 //! ```text
 //! kernel      caller -> visitor --setns, vfork, exec--> the command, inside
 //! subreaper   caller -> warden -> keeper -> the command, which ends when the other job does
+//! ptrace      caller --door--> supervisor --control--> number 1 -> guest -> the command
 //! ```
 //!
 //! [`place`] finds out what a process inside sees; [`visit`] goes there. A job of the subreaper engine has no inside:
-//! the command gets a keeper of its own, which kills it when the job ends. A job of the ptrace engine has a tracer, which
-//! would have to take the command in: that is refused.
+//! the command gets a keeper of its own, which kills it when the job ends. Into a job of the ptrace engine nobody comes
+//! from outside: its supervisor is asked at its [`door`] to have the [`guest`] started by number 1, and sends all that is
+//! needed, the command in a [`parcel`].
 
+mod door;
+mod guest;
+mod parcel;
 mod place;
 mod visit;
 
@@ -17,9 +22,12 @@ use std::sync::Arc;
 use pidns_sys::Errno;
 
 use super::{Chosen, NumberOne, Spec, launch_with};
+use crate::command::Descriptors;
 use crate::engine::Engine;
 use crate::error::{SpawnError, Stage};
 use crate::namespace::PidNamespace;
+
+pub(crate) use door::{Behind, Door, members};
 
 /// Starts `spec` in `namespace`, and returns once the command's program has been executed.
 pub(crate) fn launch(namespace: &PidNamespace, spec: Spec) -> Result<Chosen, SpawnError> {
@@ -27,6 +35,8 @@ pub(crate) fn launch(namespace: &PidNamespace, spec: Spec) -> Result<Chosen, Spa
         // That is about namespaces that are made.
         return Err(SpawnError::new(Stage::Arguments, Errno::NOTSUP));
     }
+    // What is open here means nothing there.
+    let spec = Spec { descriptors: Descriptors::Standard, ..spec };
     let engine = namespace.engine();
     let job = match engine {
         Engine::Kernel => visit::launch(namespace, &spec)?,
@@ -36,7 +46,8 @@ pub(crate) fn launch(namespace: &PidNamespace, spec: Spec) -> Result<Chosen, Spa
             launch_with(engine, &Arc::new(beside_of(spec, beside)?))?
         }
         Engine::Auto | Engine::Ptrace => {
-            return Err(SpawnError::new(Stage::Enter, Errno::NOSYS));
+            let door = namespace.door().ok_or(SpawnError::new(Stage::Enter, Errno::NOSYS))?;
+            guest::launch(&door, &spec)?
         }
     };
     Ok(Chosen { engine, job, passed_over: Vec::new() })

@@ -1,7 +1,7 @@
 //! A `pidns-init` outside of a namespace of the kernel, with the command inside.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pidns_init::protocol::{ROOT_FD, RequestKind, Role, TARGET_FD};
 use pidns_sys::fd;
@@ -21,11 +21,13 @@ use crate::stdio::HIGH_FLOOR;
 
 /// A command in a namespace that others hold together.
 #[derive(Debug)]
-struct Visit {
-    visitor: Launched,
-    control: Control,
+pub(super) struct Visit {
+    /// The `pidns-init` that runs it.
+    pub(super) pid: u32,
+    pub(super) pidfd: OwnedFd,
+    pub(super) control: Control,
     /// The command's number inside.
-    number: Option<u32>,
+    pub(super) number: Option<u32>,
 }
 
 /// Starts `spec` in `namespace`.
@@ -47,7 +49,11 @@ pub(super) fn launch(namespace: &PidNamespace, spec: &Spec) -> Result<Box<dyn Jo
     let visitor = image.start(Namespaces::empty(), steps, &spec.args, &env)?;
     match control.await_start() {
         // It is a child of the visitor, which is outside: so this is the caller's number.
-        Ok(pid) => Ok(Box::new(Visit { visitor, control, number: namespace::innermost(pid) })),
+        Ok(command) => {
+            let number = namespace::innermost(command);
+            let Launched { pid, pidfd, .. } = visitor;
+            Ok(Box::new(Visit { pid, pidfd, control, number }))
+        }
         Err(error) => {
             give_up(&visitor.pidfd);
             Err(error)
@@ -57,7 +63,7 @@ pub(super) fn launch(namespace: &PidNamespace, spec: &Spec) -> Result<Box<dyn Jo
 
 impl Job for Visit {
     fn init_pid(&self) -> u32 {
-        self.visitor.pid
+        self.pid
     }
 
     fn number(&self) -> Option<u32> {
@@ -65,7 +71,7 @@ impl Job for Visit {
     }
 
     fn pidfd(&self) -> BorrowedFd<'_> {
-        self.visitor.pidfd.as_fd()
+        self.pidfd.as_fd()
     }
 
     fn news(&self) -> BorrowedFd<'_> {
@@ -94,6 +100,7 @@ impl Job for Visit {
     }
 
     fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
-        collect(&self.visitor.pidfd)
+        // One that nobody tells of was killed with the namespace.
+        Ok(collect(&self.pidfd)?.or(Some(ExitStatus::killed(Signal::KILL, false))))
     }
 }

@@ -14,6 +14,7 @@ use pidns_sys::{Errno, twin};
 use super::start::{self, First};
 use super::tracer::Roster;
 use crate::engine::control::Control;
+use crate::engine::enter::Behind;
 use crate::engine::image::Image;
 use crate::engine::reap::{collect, give_up, send_signal};
 use crate::engine::steps::{Steps, as_c_strs};
@@ -181,15 +182,16 @@ impl Job for Traced {
     }
 
     fn members(&self) -> Option<Members> {
-        const TRIES: usize = 1000;
-        // A tracer that was killed with the lock held never lets it go.
-        (0..TRIES).find_map(|_| {
-            let roster = self.roster.try_lock().ok();
-            if roster.is_none() {
-                thread::yield_now();
-            }
-            roster.map(|roster| roster.clone())
-        })
+        members(&self.roster)
+    }
+
+    fn door(&self) -> Option<Box<dyn Behind>> {
+        // A command that is number 1 takes nobody in.
+        if self.guard.is_some() {
+            return None;
+        }
+        let control = self.control.try_clone().ok()?;
+        Some(Box::new(Office { control, roster: Arc::clone(&self.roster), init: self.init }))
     }
 
     fn pidfd(&self) -> BorrowedFd<'_> {
@@ -247,6 +249,37 @@ impl Job for Traced {
             collect(&guard.pidfd)?;
         }
         Ok(Some(status))
+    }
+}
+
+fn members(roster: &Roster) -> Option<Members> {
+    const TRIES: usize = 1000;
+    // A tracer that was killed with the lock held never lets it go.
+    (0..TRIES).find_map(|_| {
+        let roster = roster.try_lock().ok();
+        if roster.is_none() {
+            thread::yield_now();
+        }
+        roster.map(|roster| roster.clone())
+    })
+}
+
+/// Answers what others ask.
+struct Office {
+    control: Control,
+    roster: Roster,
+    init: u32,
+}
+
+impl Behind for Office {
+    fn members(&self) -> Option<Members> {
+        let mut members = members(&self.roster)?;
+        members.insert(self.init, 1);
+        Some(members)
+    }
+
+    fn take_in(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+        self.control.send_guest(descriptors)
     }
 }
 
