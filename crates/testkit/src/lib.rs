@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 pub use lines::Lines;
 pub use mark::Mark;
-pub use terminal::Terminal;
+pub use terminal::{Command as TerminalCommand, Terminal};
 
 /// How long anything may take before a test fails. Nothing takes that long when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(60);
