@@ -108,7 +108,12 @@ fn direct(next: &AtomicU64, end: u64, program: Option<&str>) -> Result<Summary, 
             return Ok(summary);
         }
         match play_seed(&mut host, seed, &mut summary) {
-            Err(WorldError::Broken(why)) => summary.broken.push(format!("seed {seed}: {why}\n")),
+            // A machine that is busy, or short of processes, deserves a second try.
+            Err(WorldError::Broken(_)) => {
+                if let Err(WorldError::Broken(why)) = play_seed(&mut host, seed, &mut summary) {
+                    summary.broken.push(format!("seed {seed}: {why}\n"));
+                }
+            }
             other => other?,
         }
     }
@@ -129,7 +134,9 @@ fn play_seed(host: &mut HostWorld, seed: u64, summary: &mut Summary) -> Result<(
         summary.undetermined.push(undetermined_report(&case, &transcripts));
         return Ok(());
     }
-    let small = shrink::shrink(&case, |case| matches!(agree(host, case), Ok(false)));
+    let small = shrink::shrink(&case, |case| {
+        generate::is_determined(case) && matches!(agree(host, case), Ok(false))
+    });
     summary.disagreements.push(report(host, &small)?);
     Ok(())
 }

@@ -52,6 +52,21 @@ pub fn script(seed: u64) -> Result<Case, WorldError> {
     })
 }
 
+/// Says whether no call of a script leaves anything to chance, as far as the model can tell.
+#[must_use]
+pub fn is_determined(case: &Case) -> bool {
+    let mut world = SimWorld::new();
+    if world.begin(&[]).is_err() {
+        return false;
+    }
+    let mut stage = Stage::new();
+    let mut plays = |step| {
+        let played = play::play_step(&mut world, &mut stage, step);
+        played.is_ok() && !world.is_left_to_chance()
+    };
+    case.steps.iter().all(&mut plays)
+}
+
 struct Author {
     dice: Dice,
     stage: Stage,

@@ -83,6 +83,7 @@ pub(crate) fn static_program() -> Result<Option<PathBuf>> {
     Ok(Some(target().join(MUSL).join("release/pidns")))
 }
 
-fn target() -> PathBuf {
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| sh::root().join("target"), PathBuf::from)
 }

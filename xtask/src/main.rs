@@ -8,6 +8,7 @@ mod dist;
 mod layers;
 mod man;
 mod sh;
+mod survivors;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,10 @@ usage: cargo xtask TASK
   conformance .. play the cases of conformance/ in several worlds and compare
   bench NAME [--svg DIR]
                  launch, core or ptrace: measure beside what is installed here
+  survivors [WORD]
+                 print the table of who survives what with which tool (docs/survivors.md)
+  chaos [--minutes N] [--seed N] [--workers N] [--engines A,B] [--pid-max N]
+                 run random jobs and kill random processes; fail if anything is wrong
   dist [DIR]     write a tarball and a Debian package of static programs (to target/dist)
   man [DIR]      write the man pages (to target/man)";
 
@@ -29,6 +34,8 @@ fn main() -> ExitCode {
         ["layers"] => layers::check(),
         ["conformance", rest @ ..] => ci::conformance(rest),
         ["bench", name, rest @ ..] => bench::run(name, rest),
+        ["survivors", rest @ ..] => survivors::run(&[&["table"], rest].concat()),
+        ["chaos", rest @ ..] => survivors::run(&[&["chaos"], rest].concat()),
         ["dist"] => dist::write("target/dist".as_ref()),
         ["dist", directory] => dist::write(directory.as_ref()),
         ["man"] => man::write("target/man".as_ref()),

@@ -21,7 +21,10 @@ use std::time::{Duration, Instant};
 use watch::{Leavers, Watched};
 
 /// How long a world may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How often to look at least: on a busy machine the director may not get to run for long.
+const FEWEST_LOOKS: u32 = 1000;
 
 /// The host, or an engine on it.
 #[derive(Debug)]
@@ -134,7 +137,9 @@ impl HostWorld {
     fn settle(&mut self, scene: &mut Scene) -> Result<(), WorldError> {
         let deadline = Instant::now() + PATIENCE;
         let is_quiet = scene.verb.signature().reach == Reach::Self_;
+        let mut looks = 0u32;
         loop {
+            looks = looks.saturating_add(1);
             self.listen(scene)?;
             if is_quiet && scene.answer.is_some() {
                 return Ok(());
@@ -147,23 +152,24 @@ impl HostWorld {
                 if scene.events.len() == known && scene.answer.is_some() == had_answer {
                     return Ok(());
                 }
-            } else if Instant::now() > deadline {
+            } else if looks > FEWEST_LOOKS && Instant::now() > deadline {
                 return Err(WorldError::Broken(format!(
                     "no rest after {}: {}",
                     scene.verb.signature().name,
                     self.describe()
                 )));
             } else {
-                self.wait_for_a_word()?;
+                // Looking too often would keep those from running that are looked at.
+                self.wait_for_a_word(Duration::from_micros(50 << looks.min(7)))?;
             }
         }
     }
 
-    fn wait_for_a_word(&self) -> Result<(), WorldError> {
+    fn wait_for_a_word(&self, limit: Duration) -> Result<(), WorldError> {
         let stagehand = self.stagehand()?;
         let channels: Vec<&Near> =
             stagehand.slots[..self.actors.len()].iter().map(|(near, _)| near).collect();
-        raw_channel::wait_any(&channels, Duration::from_micros(50))?;
+        raw_channel::wait_any(&channels, limit)?;
         Ok(())
     }
 
@@ -216,7 +222,7 @@ impl World for HostWorld {
         let mut scene = Scene { caller: 0, verb: Verb::Fork, answer: None, events: Vec::new() };
         let deadline = Instant::now() + PATIENCE;
         while self.actors[0].watched.is_none() {
-            self.wait_for_a_word()?;
+            self.wait_for_a_word(Duration::from_millis(5))?;
             self.listen(&mut scene)?;
             if Instant::now() > deadline {
                 return Err(WorldError::Broken("the first actor does not appear".to_owned()));

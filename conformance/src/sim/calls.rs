@@ -109,6 +109,9 @@ impl SimWorld {
             }
             _ => {
                 let (pid, _) = self.pidfd(slot, first)?;
+                if !self.is_visible(slot, first)? {
+                    return Err(Errno::EINVAL.raw());
+                }
                 self.set.pidfd_send_signal(me, pid, second, None, &Root, &mut self.effects)
             }
         };
@@ -207,7 +210,7 @@ impl SimWorld {
             Err(errno) => Progress::Done(answer::error(errno.raw())),
             Ok(RebootOutcome::Machine) => Progress::Done("machine".to_owned()),
             Ok(RebootOutcome::CallerExits) => {
-                let outcome = self.set.exit_group(task, ExitStatus::exited(0), &mut self.effects);
+                let outcome = self.set.exit(task, ExitStatus::exited(0), &mut self.effects);
                 self.left(task, outcome);
                 Progress::Left
             }

@@ -6,7 +6,8 @@
 //!   may hear of either.
 //! * A parent in vfork whose child ends may come back before it is killed by what ended the child.
 //! * A thread that sends its own process a stop signal, which another thread takes, may be stopped before it comes back.
-//! * A thread that sleeps in vfork with a signal pending is passed over for the next one, if the process has another thread.
+//! * A thread that sleeps in vfork with a signal pending is not looked at for the next one, which then goes to another thread, or
+//!   is not fatal at once (kernel: `wants_signal`). The model does not go that far.
 
 use super::SimWorld;
 use super::cast::{Doing, Sleep};
@@ -33,14 +34,16 @@ impl SimWorld {
     #[must_use]
     pub fn is_left_to_chance(&self) -> bool {
         let lives = |group: &GroupId| self.set.leader(*group).is_ok();
-        let fathers =
-            self.chance.orphans.iter().filter(|children| children.iter().any(lives)).count();
-        fathers > 1
-            || self
-                .chance
-                .ends
-                .iter()
-                .any(|(parent, ends)| *ends > 1 && self.hears_of_children(*parent))
+        let leaves_orphans = |children: &&Vec<GroupId>| children.iter().any(lives);
+        let fathers = self.chance.orphans.iter().filter(leaves_orphans).count();
+        self.chance.seen
+            || fathers > 1
+            || self.chance.ends.iter().any(|(parent, ends)| *ends > 1 && self.shows_in(*parent))
+    }
+
+    /// Says whether a process would notice which of its children ended first.
+    fn shows_in(&self, parent: GroupId) -> bool {
+        self.chance.waited.contains(&parent) || self.hears_of_children(parent)
     }
 
     /// Takes note that a task is about to end.
@@ -75,10 +78,9 @@ impl SimWorld {
         self.chance.woken.insert(task);
     }
 
-    /// Takes note that a task has a signal while it sleeps in vfork.
-    pub(super) fn note_signal_in_vfork(&mut self, slot: usize) {
-        let group = self.cast.actor(slot).group;
-        self.chance.seen |= self.cast.of_group(group).len() > 1;
+    /// Takes note that a task has to keep a signal until it is back from vfork.
+    pub(super) fn note_signal_in_vfork(&mut self) {
+        self.chance.seen = true;
     }
 
     /// Takes note that a task stops its process: another thread that made the signal may or may not come back from that call.

@@ -88,7 +88,7 @@ impl SimWorld {
         match self.cast.actor(slot).doing.clone() {
             Doing::Gone | Doing::Zapping => {}
             // Only a fatal signal ends the sleep of vfork and exec, and that comes as a kill.
-            Doing::Asleep(Sleep::Vfork { .. }) => self.note_signal_in_vfork(slot),
+            Doing::Asleep(Sleep::Vfork { .. }) => self.note_signal_in_vfork(),
             Doing::Asleep(Sleep::Exec) => {}
             Doing::Asleep(Sleep::Signal(set)) => {
                 // What is waited for is taken rather than delivered; anything else disturbs the sleep.

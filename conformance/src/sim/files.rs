@@ -25,14 +25,19 @@ pub(super) struct Files {
 }
 
 /// What a descriptor names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum File {
     /// A PID namespace.
     Ns(NsId),
     /// Another kind of namespace.
     Uts,
     /// A process or thread.
-    Pidfd { pid: PidId, nonblocking: bool },
+    Pidfd {
+        pid: PidId,
+        nonblocking: bool,
+        /// The namespaces in which it has, or had, a number.
+        spaces: Rc<[NsId]>,
+    },
 }
 
 impl SimWorld {
@@ -81,13 +86,28 @@ impl SimWorld {
     }
 
     fn file(&self, slot: usize, fd: i32) -> Result<File, i32> {
-        self.cast.actor(slot).files.borrow().table.get(&fd).copied().ok_or(EBADF)
+        self.cast.actor(slot).files.borrow().table.get(&fd).cloned().ok_or(EBADF)
+    }
+
+    /// Makes a pidfd.
+    pub(super) fn pidfd_of(&self, pid: PidId, nonblocking: bool) -> File {
+        let spaces = self.set.numbers(pid).map(|number| number.ns).collect();
+        File::Pidfd { pid, nonblocking, spaces }
+    }
+
+    /// Says whether the process of a pidfd has, or had, a number where the actor lives. The model forgets those it released.
+    pub(super) fn is_visible(&self, slot: usize, fd: i32) -> Result<bool, i32> {
+        let here = self.set.ns_of(self.task(slot)).map_err(Errno::raw)?;
+        match self.file(slot, fd)? {
+            File::Pidfd { spaces, .. } => Ok(spaces.contains(&here)),
+            _ => Err(EBADF),
+        }
     }
 
     /// Returns the process of a pidfd, and whether it does not block.
     pub(super) fn pidfd(&self, slot: usize, fd: i32) -> Result<(PidId, bool), i32> {
         match self.file(slot, fd)? {
-            File::Pidfd { pid, nonblocking } => Ok((pid, nonblocking)),
+            File::Pidfd { pid, nonblocking, .. } => Ok((pid, nonblocking)),
             _ => Err(EBADF),
         }
     }
@@ -107,8 +127,9 @@ impl SimWorld {
             Verb::OpenNs => self.open_link(slot, r),
             Verb::Close => {
                 let file = self.cast.actor(slot).files.borrow_mut().table.remove(&r.int32(0));
+                let closed = file.as_ref().map(|_| 0).ok_or(EBADF);
                 self.let_go(file);
-                file.map(|_| 0).ok_or(EBADF)
+                closed
             }
             Verb::PidfdOpen => self.pidfd_open(slot, r),
             Verb::PidfdNs => self.pidfd_ns(slot, r),
@@ -177,7 +198,8 @@ impl SimWorld {
             }
             other => other.map_err(Errno::raw)?,
         };
-        self.install(slot, r.int32(0), File::Pidfd { pid, nonblocking: flags & NONBLOCK != 0 });
+        let file = self.pidfd_of(pid, flags & NONBLOCK != 0);
+        self.install(slot, r.int32(0), file);
         Ok(0)
     }
 
@@ -255,6 +277,7 @@ impl SimWorld {
                 );
                 Ok(Info { numbers: Some(numbers), exit: None })
             }
+            Err(Errno::ESRCH) if !self.is_visible(slot, fd)? => Err(Errno::EREMOTE.raw()),
             Err(Errno::ESRCH) if mask & EXIT != 0 => {
                 let status = self.ends.get(&pid).map(|status: &ExitStatus| status.raw());
                 Ok(Info { numbers: None, exit: status })

@@ -1,7 +1,6 @@
 //! The calls that make actors, and exec.
 
 use super::cast::{Actor, Doing, Memory, Sleep};
-use super::files::File;
 use super::{Progress, SimWorld};
 use crate::answer;
 use crate::script::call::Request;
@@ -99,7 +98,8 @@ impl SimWorld {
         let wanted = pidfd_at.filter(|_| flags.contains(CloneFlags::PIDFD));
         let pid = self.set.tid(self.task(r.int(0) as usize));
         if let (Some(fd), Ok(pid)) = (wanted, pid) {
-            self.install(slot, fd as i32, File::Pidfd { pid, nonblocking: false });
+            let file = self.pidfd_of(pid, false);
+            self.install(slot, fd as i32, file);
         }
         let stored = flags.contains(CloneFlags::PARENT_SETTID);
         Progress::Done(if stored { format!("{number} parent_tid={number}") } else { text })

@@ -20,6 +20,12 @@ impl<G, T> TaskSet<G, T> {
         ring::after::<_, _, Threads>(&self.tasks, self.groups[group].threads, thread)
     }
 
+    /// Returns the thread after `thread` in its group, the first after the last.
+    pub(crate) fn thread_round(&self, thread: TaskIx) -> TaskIx {
+        let group = self.group_of(thread);
+        self.thread_after(group, thread).or(self.groups[group].threads).unwrap_or(thread)
+    }
+
     /// Adds a live thread to a group.
     pub(crate) fn attach_thread(&mut self, group: GroupIx, task: TaskIx) {
         let entry = &mut self.groups[group];

@@ -214,14 +214,16 @@ impl PidMap {
         self.search(arena, from, wanted)
     }
 
-    /// As [`first`](Self::first), from the root.
+    /// As [`first`](Self::first), beyond the hot leaf.
     fn search(&self, arena: &MapArena, from: u32, wanted: Wanted) -> Option<u32> {
         if self.root == NONE {
             return (wanted == Wanted::Free).then_some(from);
         }
-        let mut path: Path = [self.root; TOP + 1];
+        // The leaf that was touched last is where most searches begin: climb from there instead of descending to it.
+        let hot = self.hot.prefix == from >> BITS;
+        let (mut path, mut height) =
+            if hot { (self.hot.path, 0) } else { ([self.root; TOP + 1], TOP) };
         let mut number = from;
-        let mut height = TOP;
         loop {
             // Look in this node for the next child, or in this leaf for the next number.
             let fits = if height == 0 {

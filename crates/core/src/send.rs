@@ -240,6 +240,7 @@ impl<G, T> TaskSet<G, T> {
         let fatal = !mild
             && self.disposition(group, signal) == Disposition::Default
             && self.tasks[target].trace.is_none()
+            && !self.groups[group].has(GroupFlags::UNKILLABLE) // SIG-06: dropped when taken
             && !SigSet::CORE.has(signal);
         if fatal {
             self.condemn(group, ExitStatus::signaled(signal), sink);

@@ -126,18 +126,16 @@ impl<G, T> TaskSet<G, T> {
         }
         let selected = self.select(me, target)?;
         let mut anybody = false;
-        let mut thread = if options.contains(WaitOptions::NOTHREAD) {
-            Some(me)
-        } else {
-            self.groups[self.group_of(me)].threads
-        };
-        while let Some(waiter) = thread {
+        // The caller's own children first, then those of the threads after it, round to itself.
+        let mut waiter = me;
+        loop {
             if let Some((task, role, event)) = self.look(waiter, selected, options, &mut anybody) {
                 return Ok(WaitOutcome::Ready(self.report(me, task, role, event, options, sink)));
             }
-            let group = self.group_of(me);
-            let more = !options.contains(WaitOptions::NOTHREAD);
-            thread = if more { self.thread_after(group, waiter) } else { None };
+            waiter = self.thread_round(waiter);
+            if waiter == me || options.contains(WaitOptions::NOTHREAD) {
+                break;
+            }
         }
         self.nothing_now(me, options, anybody)
     }

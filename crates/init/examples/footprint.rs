@@ -69,7 +69,9 @@ fn find(name: &str) -> Option<PathBuf> {
 /// How long it takes to start `program`, have it print its version, and learn of its end.
 fn run_once(program: &Path) -> std::io::Result<Duration> {
     let start = Instant::now();
-    Command::new(program).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status()?;
     Ok(start.elapsed())
 }
 

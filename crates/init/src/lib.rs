@@ -1,6 +1,6 @@
 //! Number 1 of a PID namespace: a tiny static program, and what it says to its supervisor.
 //!
-//! [`IMAGE`] is the program: freestanding, about 15 kB, ready to be written to a file or to a sealed memfd and executed.
+//! [`IMAGE`] is the program: freestanding, some 23 kB, ready to be written to a file or to a sealed memfd and executed.
 //! It can be two things.
 //!
 //! * **The entrypoint of a container**, or a subreaper: `pidns-init [OPTION]... [--] PROGRAM [ARG]...`, with tini's

@@ -2,7 +2,8 @@
 //!
 //! They share an `AF_UNIX` `SOCK_SEQPACKET` socket: one record a packet, fixed size, native byte order (both ends
 //! run on one machine and come from one build). The supervisor sends one [`Config`] before it starts the image,
-//! then [`Request`]s; the image answers with [`Event`]s.
+//! then [`Request`]s; the image answers with [`Event`]s. The thread that starts the image as [`Role::Init`] has to live
+//! until the first of them: its end counts as the supervisor's while the command is not yet executed.
 //!
 //! This file is compiled twice: into the library, for the supervisor, and into the freestanding image.
 

@@ -6,9 +6,11 @@ mod support;
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 
 use pidns_init::protocol::{EventKind, RequestKind};
 use support::job::{self, Job};
+use support::{Directory, children, eventually};
 
 /// The ways in which a supervisor goes.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +72,47 @@ fn before_the_image_has_started() {
     let Some(mut job) = setup.start() else { return };
     assert_eq!(job.wait().code(), Some(125));
     assert_silent_end(output);
+}
+
+/// A file that cannot be opened as long as this is there: `fcntl(F_SETLEASE)`.
+struct Lease(File);
+
+impl Lease {
+    fn new(path: &std::path::Path) -> Option<Self> {
+        let file = File::options().read(true).write(true).open(path).unwrap();
+        // Of fcntl(2), not in the crate libc.
+        const F_SETSIG: i32 = 10;
+        let fd = file.as_raw_fd();
+        // SAFETY: calls that take numbers. The holder of a lease is told by a signal, here by one that does nothing.
+        let leased = unsafe {
+            libc::fcntl(fd, F_SETSIG, libc::SIGURG) == 0
+                && libc::fcntl(fd, libc::F_SETLEASE, libc::F_WRLCK) == 0
+        };
+        leased.then_some(Self(file))
+    }
+}
+
+#[test]
+fn while_the_command_cannot_be_executed_yet() {
+    use std::os::unix::process::ExitStatusExt;
+    let directory = Directory::new("lease");
+    let program = directory.file("program", "#!/bin/sh\necho ready", 0o755);
+    let Some(lease) = Lease::new(&program) else {
+        eprintln!("skipped: no lease on a file here");
+        return;
+    };
+    // The thread that starts it ends before the command is executed, as it does with a supervisor that is killed.
+    let start = || {
+        let job = job::command(&[&program]).start()?;
+        eventually("the command's process is there", || !children(job.pid).is_empty());
+        Some(job)
+    };
+    let Some(mut job) = std::thread::scope(|scope| scope.spawn(start).join().unwrap()) else {
+        return;
+    };
+    assert_eq!(job.wait().signal(), Some(libc::SIGKILL));
+    assert_eq!(job.next(), None);
+    drop(lease.0);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn python(script: &str) -> Option<String> {
         .engine(Engine::Ptrace)
         .timeout(Duration::from_secs(60))
         .output()
-        .unwrap();
+        .expect("Python runs inside");
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -79,6 +79,44 @@ fn other_entries_of_the_kernel_are_refused() {
     // getpid by its x32 number.
     let Some(shown) = python("print(call(0x40000000 | 39))") else { return };
     assert_eq!(shown, "-38\n");
+}
+
+#[test]
+fn the_32_bit_entry_of_the_kernel_kills() {
+    // mov eax, 20 (getpid of i386); int 0x80; ret
+    let script = "import mmap\n\
+                  m = mmap.mmap(-1, 4096, prot=7)\n\
+                  m.write(bytes([0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xc3]))\n\
+                  f = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))\n\
+                  pid = os.fork()\n\
+                  if pid == 0:\n\
+                  \x20 print(f(), flush=True); os._exit(0)\n\
+                  print(os.waitstatus_to_exitcode(os.wait()[1]))";
+    let Some(shown) = python(script) else { return };
+    // SIGSYS by our filter; SIGSEGV by a kernel without that entry.
+    assert!(["-31\n", "-11\n"].contains(&shown.as_str()), "{shown}");
+}
+
+#[test]
+fn vfork_children_that_stay_and_threads_that_race_with_exec_leave_nothing() {
+    let sleep = marked_sleep(51);
+    let script = format!(
+        "import threading, subprocess\n\
+         # A vfork child that is killed, and one that becomes a program while others start.\n\
+         for _ in range(20):\n\
+         \x20 pid = os.fork()\n\
+         \x20 if pid == 0:\n\
+         \x20   def start():\n\
+         \x20     for _ in range(5): subprocess.Popen('{sleep}'.split())\n\
+         \x20   ts = [threading.Thread(target=start) for _ in range(4)]\n\
+         \x20   [t.start() for t in ts]\n\
+         \x20   os.execv('/bin/sh', ['sh', '-c', '{sleep} & exit'])\n\
+         \x20 os.waitpid(pid, 0)\n\
+         print('end')"
+    );
+    let Some(shown) = python(&script) else { return };
+    assert_eq!(shown, "end\n");
+    assert_eq!(survivors(&sleep), 0);
 }
 
 #[test]
@@ -152,6 +190,36 @@ fn numbers_in_signals_are_the_namespaces() {
                   print(os.waitid(os.P_ALL, 0, os.WEXITED).si_pid == pid)";
     let Some(shown) = python(script) else { return };
     assert_eq!(shown, "True\nTrue 3\nTrue\n");
+}
+
+#[test]
+fn numbers_read_from_a_signalfd_are_the_namespaces() {
+    let script = "import struct\n\
+                  signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGUSR1])\n\
+                  mask = ctypes.c_ulong((1 << 16) | (1 << 9))\n\
+                  fd = libc.syscall(ctypes.c_long(289), ctypes.c_long(-1), ctypes.byref(mask), ctypes.c_long(8), ctypes.c_long(0))\n\
+                  pid = os.fork()\n\
+                  if pid == 0:\n\
+                  \x20 os.kill(os.getppid(), signal.SIGUSR1); os._exit(3)\n\
+                  os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)\n\
+                  for _ in range(2):\n\
+                  \x20 n, e, c, p = struct.unpack('iiii', os.read(fd, 128)[:16]); print(n, e, c, p == pid)";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "10 0 0 True\n17 0 1 True\n");
+}
+
+#[test]
+fn numbers_that_come_with_messages_are_the_namespaces() {
+    let script = "import socket, struct\n\
+                  a, b = socket.socketpair()\n\
+                  b.setsockopt(socket.SOL_SOCKET, 16, 1)\n\
+                  pid = os.fork()\n\
+                  if pid == 0:\n\
+                  \x20 a.send(b'x'); os._exit(0)\n\
+                  data, control, flags, _ = b.recvmsg(1, 64)\n\
+                  print(struct.unpack('3i', control[0][2])[0] == pid); os.wait()";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "True\n");
 }
 
 #[test]

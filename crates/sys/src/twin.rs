@@ -27,7 +27,7 @@ struct Job<F, R> {
 /// Runs `work` in a twin and returns its result once the twin has ended. All signals are blocked in the twin and, for
 /// that time, in the calling thread. The twin is killed when the calling thread ends, by whatever cause.
 ///
-/// A panic in `work` ends the whole program, as one in a function that must not unwind does.
+/// A panic in `work` ends the twin, by SIGABRT: it does not unwind into the caller.
 ///
 /// # Errors
 /// `EAGAIN`, `ENOMEM`; `EINTR` if the twin was killed before `work` was done.

@@ -104,19 +104,26 @@ fn supervise_to_end(
 }
 
 fn exit_code(run: &Run, report: &Report) -> Result<u8, Failure> {
-    let leaks = if run.leaks == Leaks::Ignore {
-        &[]
-    } else {
-        let why = "/proc does not show them";
-        report
-            .leaks
-            .as_deref()
-            .ok_or_else(|| Failure::new("cannot list what was left behind", why))?
+    let code = report.status.map_or(exit::FAILED, |status| status.shell_code());
+    let leaks = match (run.leaks, &report.leaks) {
+        (Leaks::Ignore, _) => &[],
+        (_, Some(leaks)) => leaks.as_slice(),
+        (_, None) => {
+            let why = "number 1 was killed, or /proc does not show them";
+            let failure = Failure::new("cannot list what was left behind", why);
+            // Only a success would say that there was nothing.
+            if code == 0 && !report.timed_out {
+                return Err(failure);
+            }
+            if !run.quiet {
+                exit::say(failure.message());
+            }
+            &[]
+        }
     };
     if !leaks.is_empty() && !run.quiet {
         list(run, leaks);
     }
-    let code = report.status.map_or(exit::FAILED, |status| status.shell_code());
     Ok(match (report.timed_out, run.leaks, code) {
         (true, ..) => exit::TIMEOUT,
         (_, Leaks::Fail, 0) if !leaks.is_empty() => exit::LEAKS,

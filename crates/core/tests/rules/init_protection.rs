@@ -119,6 +119,20 @@ fn a_signal_still_at_default_when_unblocked_vanishes() {
     assert_eq!(w.set.sigpending(init), Ok(SigSet::EMPTY));
 }
 
+// SIG-02 SIG-06
+#[test]
+fn a_signal_that_one_thread_of_init_blocks_does_not_kill_it_through_another() {
+    let mut w = World::new();
+    let (init, member) = namespace(&mut w);
+    let thread = w.thread(init);
+    w.block(thread, SigSet::of(&[Signal::TERM]));
+    let tid = w.seen(thread, member);
+    w.kill(member, tid, Signal::TERM).unwrap();
+    assert!(w.lives(init) && w.lives(thread));
+    w.block(init, SigSet::ALL);
+    assert_eq!(w.set.sigpending(init), Ok(SigSet::EMPTY), "the other thread took and dropped it");
+}
+
 // SIG-07 TTY-03 TTY-04
 #[test]
 fn signals_that_the_kernel_makes_are_discarded_except_sigkill() {

@@ -209,3 +209,16 @@ fn waiting_only_for_stops_of_a_zombie_is_echild() {
     assert_eq!(w.wait_on(w.root, WaitTarget::Any, WaitOptions::STOPPED), Err(Errno::ECHILD));
     assert!(w.wait(w.root).unwrap().is_some());
 }
+
+// WAI-07
+#[test]
+fn a_thread_is_told_of_its_own_children_before_those_of_the_other_threads() {
+    let mut w = World::new();
+    let shell = w.fork(w.root);
+    let thread = w.thread(shell);
+    let (of_leader, of_thread) = (w.fork(shell), w.fork(thread));
+    w.exit(of_leader, 1);
+    w.exit(of_thread, 2);
+    assert_eq!(w.wait(thread), Ok(Some((5, exited(2)))));
+    assert_eq!(w.wait(thread), Ok(Some((4, exited(1)))));
+}

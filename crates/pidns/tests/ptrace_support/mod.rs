@@ -18,7 +18,7 @@ pub(crate) fn inside(script: &str) -> Command {
 
 /// What a shell inside writes.
 pub(crate) fn output_of(script: &str) -> String {
-    let output = inside(script).output().unwrap();
+    let output = inside(script).output().expect("a shell runs inside");
     let errors = String::from_utf8_lossy(&output.stderr);
     if !errors.is_empty() {
         eprintln!("{script}: {errors}");
@@ -73,12 +73,12 @@ const HELPER: &str = "PIDNS_TEST_HELPER";
 
 /// Runs a test of this file in a process of its own, with an argument.
 pub(crate) fn helper(test: &str, argument: &str) -> Child {
-    std::process::Command::new(std::env::current_exe().unwrap())
+    std::process::Command::new(std::env::current_exe().expect("this program has a path"))
         .args([test, "--exact", "--nocapture"])
         .env(HELPER, argument)
         .stdout(Stdio::null())
         .spawn()
-        .unwrap()
+        .expect("this program can be run again")
 }
 
 /// In a helper, its argument.
@@ -103,11 +103,11 @@ pub(crate) fn behind_a_container_filter<R: Send>(work: impl FnOnce() -> R + Send
     let program = seccomp::compile(rules);
     std::thread::scope(|scope| {
         let thread = scope.spawn(move || {
-            seccomp::no_new_privileges().unwrap();
-            program.install().unwrap();
+            seccomp::no_new_privileges().expect("anybody may");
+            program.install().expect("the filter is valid");
             work()
         });
-        thread.join().unwrap()
+        thread.join().expect("the work does not panic")
     })
 }
 
@@ -116,7 +116,8 @@ pub(crate) struct Outsider(Child);
 
 impl Outsider {
     pub(crate) fn new() -> Self {
-        let child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let child =
+            std::process::Command::new("sleep").arg("1000").spawn().expect("there is a sleep");
         Self(child)
     }
 
@@ -125,13 +126,14 @@ impl Outsider {
     }
 
     pub(crate) fn lives(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
+        self.0.try_wait().expect("it is ours").is_none()
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
         let stat =
             std::fs::read_to_string(Path::new("/proc").join(self.pid().to_string()).join("stat"));
-        stat.unwrap().rsplit(") ").next().unwrap().starts_with(['T', 't'])
+        let stat = stat.expect("it is there");
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 't']))
     }
 }
 

@@ -61,6 +61,15 @@ impl SignalInfo {
         Self::from_bytes(bytes)
     }
 
+    /// What the first words of a record of signalfd(2) say.
+    pub fn of_record(signal: i32, errno: i32, code: i32, pid: i32, uid: i32) -> Self {
+        let mut bytes = [0u8; SIZE];
+        for (at, value) in [(0, signal), (4, errno), (8, code), (16, pid), (20, uid)] {
+            bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        }
+        Self::from_bytes(bytes)
+    }
+
     /// What `kill` by `pid` gives.
     pub fn of_kill(signal: i32, pid: i32, uid: u32) -> Self {
         Self::of_child(signal, libc::SI_USER, pid, uid, 0)

@@ -76,11 +76,14 @@ struct Keeper {
 impl Keeper {
     fn run(self, config: &Config, command: Option<Command>, environment: Strings) -> ! {
         sys::set_name(c"pidns-keeper");
+        let warden = self.warden;
         let code = match self.start(config, command, environment) {
             Ok(mut job) => job.live(),
             Err(code) => code,
         };
         sweep::sweep(sweep::PATIENCE_NS);
+        // Somebody may have stopped it, and it is the one that is waited for.
+        let _ = sys::pidfd_kill(warden, sys::SIGCONT);
         sys::exit(code)
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Affinity {
     /// Stops and moves in this window.
     stops: u32,
     moves: u32,
-    /// Stops to go before it tries again.
+    /// Stops to go before the next look.
     rest: u32,
 }
 
@@ -33,6 +33,8 @@ const WINDOW: u32 = 64;
 const WORTH: u32 = 3;
 /// Stops without a look, where following does not pay.
 const REST: u32 = 512;
+/// The same, after a look that found nothing to do.
+const PAUSE: u32 = 3;
 
 impl Affinity {
     pub(super) fn new() -> Self {
@@ -52,6 +54,7 @@ impl Affinity {
         self.stops += 1;
         if self.at == Some(cpu) {
             self.elsewhere = 0;
+            self.rest = PAUSE;
         } else {
             self.elsewhere += 1;
             if self.elsewhere > 1 && cpu::bind(cpu).is_ok() {

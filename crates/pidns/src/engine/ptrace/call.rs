@@ -168,8 +168,8 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
         After::Filtered(next, filter) => {
             return install::done(tracer, stopped, *next, filter, registers.result());
         }
-        After::Walk | After::Directory { in_proc: true } => Some(Filter::Walker),
-        After::Write => Some(Filter::Writer),
+        After::Directory { in_proc: true } => Some(Filter::Walker),
+        After::Filter(filter) => Some(filter),
         _ => None,
     };
     let mut new = registers;
@@ -232,6 +232,8 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         After::MountProc if result == negated(Errno::PERM) => return Conclusion::Result(0),
         _ if failed => {}
         After::Fill(text) => path::fill(tid, result, &text),
+        After::Message(header) => credentials::received(tracer, tid, header),
+        After::SignalRecords(at) => signal::translate_records(tracer, tid, at, result),
         After::Stat { at, inode, extended } => path::stat_stored(tid, at, inode, extended),
         After::Directory { in_proc } => {
             if let Some(process) = tracer.process_of_mut(tid) {
@@ -240,9 +242,8 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         }
         After::Restore
         | After::WaitInPause
-        | After::Walk
         | After::MountProc
-        | After::Write
+        | After::Filter(_)
         | After::Filtered(..) => {}
         After::Return(value) => return Conclusion::Result(value),
         After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
@@ -295,7 +296,11 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_rt_sigqueueinfo
         | abi::SYS_rt_tgsigqueueinfo => kill::enter(tracer, entry),
         abi::SYS_setsid | abi::SYS_setpgid => session::enter(tracer, entry),
-        abi::SYS_rt_sigaction | abi::SYS_rt_sigtimedwait => signal::enter(tracer, entry),
+        abi::SYS_rt_sigaction
+        | abi::SYS_rt_sigtimedwait
+        | abi::SYS_signalfd
+        | abi::SYS_signalfd4
+        | abi::SYS_read => signal::enter(tracer, entry),
         abi::SYS_setuid | abi::SYS_setreuid | abi::SYS_setresuid | abi::SYS_setfsuid => {
             tracer.one_user = false;
             Ok(Outcome::Native)
@@ -307,7 +312,9 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         abi::SYS_write | abi::SYS_pwrite64 => sysctl::write(tracer, entry),
         abi::SYS_ioctl => terminal::ioctl(tracer, entry),
         abi::SYS_fcntl => descriptor::fcntl(tracer, entry),
-        abi::SYS_getsockopt | abi::SYS_setsockopt => credentials::enter(tracer, entry),
+        abi::SYS_getsockopt | abi::SYS_setsockopt | abi::SYS_recvmsg => {
+            credentials::enter(tracer, entry)
+        }
         abi::SYS_msgctl | abi::SYS_shmctl | abi::SYS_semctl => ipc::enter(tracer, entry),
         abi::SYS_sched_setaffinity
         | abi::SYS_sched_getaffinity

@@ -229,12 +229,10 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
         return;
     }
     let parent = if newborn.shares_parent { creator.parent } else { own };
-    let (walks_proc, writes_sysctls, in_proc) =
-        (creator.walks_proc, creator.writes_sysctls, creator.in_proc);
+    let (filters, in_proc) = (creator.filters, creator.in_proc);
     let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
     let Some(process) = describe(tracer, child, parent) else { return };
-    let process =
-        Process { walks_proc, writes_sysctls, in_proc, sigsys, ignores_children, ..process };
+    let process = Process { filters, in_proc, sigsys, ignores_children, ..process };
     tracer.processes.insert(child, process);
     let number =
         tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
@@ -254,8 +252,7 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         parent,
         adopted: 0,
         threads: [tid].into(),
-        walks_proc: false,
-        writes_sysctls: false,
+        filters: Default::default(),
         in_proc: false,
         sigsys: Disposition::Default,
         ignores_children: false,

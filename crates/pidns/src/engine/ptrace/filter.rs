@@ -12,12 +12,13 @@
 //!
 //! Paths: only the tracer can read them, and /proc needs it. `find` and its like walk by descriptors, which the filter
 //! lets through; a path from the root or the working directory costs one stop. A process that has opened a directory of
-//! /proc could walk there by descriptor: it gets a second filter ([`walker`]) that traces those calls as well.
+//! /proc could walk there by descriptor: it gets a second filter ([`more`]) that traces those calls as well.
 
 use pidns_sys::abi;
 use pidns_sys::seccomp::{Program, Rule, Test, Verdict, compile};
 
 use super::host::Host;
+use super::task::Filter;
 
 use Test::{Has, Is, Masked};
 use Verdict::{Allow, Fail, Trace, Trap};
@@ -44,28 +45,32 @@ pub(super) fn program(host: Host) -> Program {
     compile(rules)
 }
 
-/// The second filter, of a process that may walk through /proc by descriptor.
-pub(super) fn walker() -> Program {
-    let calls = [
-        abi::SYS_getdents64,
-        abi::SYS_openat,
-        abi::SYS_openat2,
-        abi::SYS_fstat,
-        abi::SYS_newfstatat,
-        abi::SYS_statx,
-        abi::SYS_readlinkat,
-        abi::SYS_faccessat,
-        abi::SYS_faccessat2,
-        abi::SYS_fchdir,
-        abi::SYS_getcwd,
-    ];
-    compile(calls.into_iter().map(|call| rule(call, &[], Trace)).collect())
-}
-
-/// The third filter, of a process that has opened a sysctl to write it.
-pub(super) fn writer() -> Program {
-    let calls = [abi::SYS_write, abi::SYS_pwrite64];
-    compile(calls.into_iter().map(|call| rule(call, &[], Trace)).collect())
+/// The filters that processes get when they need them: all of their calls of these kinds are traced.
+pub(super) fn more(filter: Filter) -> Program {
+    let calls: &[i64] = match filter {
+        Filter::Walker => &[
+            abi::SYS_getdents64,
+            abi::SYS_openat,
+            abi::SYS_openat2,
+            abi::SYS_fstat,
+            abi::SYS_newfstatat,
+            abi::SYS_statx,
+            abi::SYS_readlinkat,
+            abi::SYS_faccessat,
+            abi::SYS_faccessat2,
+            abi::SYS_fchdir,
+            abi::SYS_getcwd,
+        ],
+        Filter::Writer => &[abi::SYS_write, abi::SYS_pwrite64],
+        Filter::Reader => &[abi::SYS_read],
+        Filter::Receiver => &[abi::SYS_recvmsg],
+    };
+    let mut rules: Vec<Rule> = calls.iter().map(|call| rule(*call, &[], Trace)).collect();
+    if filter == Filter::Receiver {
+        // Not looked at: whoever wants credentials is to use recvmsg(2).
+        rules.push(rule(abi::SYS_recvmmsg, &[], ENOSYS));
+    }
+    compile(rules)
 }
 
 fn rule(call: i64, tests: &[(Test, Verdict)], otherwise: Verdict) -> Rule {
@@ -112,6 +117,8 @@ fn traced(rules: &mut Vec<Rule>) {
         abi::SYS_capget,
         abi::SYS_timer_create,
         abi::SYS_reboot,
+        abi::SYS_signalfd,
+        abi::SYS_signalfd4,
         abi::SYS_setuid,
         abi::SYS_setreuid,
         abi::SYS_setresuid,
@@ -254,4 +261,10 @@ fn refused(rules: &mut Vec<Rule>) {
         rules.push(rule(call, &[], EPERM));
     }
     rules.push(rule(abi::SYS_listns, &[], ENOSYS));
+    // NETLINK_CONNECTOR tells of all processes of the machine.
+    rules.push(rule(
+        abi::SYS_socket,
+        &[(Is(2, abi::NETLINK_CONNECTOR.cast_unsigned()), EPERM)],
+        Allow,
+    ));
 }

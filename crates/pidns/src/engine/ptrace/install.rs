@@ -35,10 +35,7 @@ fn prepare(
 ) -> Option<Registers> {
     const HEADER: usize = 16;
     const INSTRUCTION: usize = 8;
-    let program = match filter {
-        Filter::Walker => &tracer.walker,
-        Filter::Writer => &tracer.writer,
-    };
+    let program = &tracer.filters[filter as usize];
     let at = memory::scratch(registers.stack_pointer(), HEADER + program.len());
     let count = u16::try_from(program.len() / INSTRUCTION).ok()?;
     let mut bytes = [0u8; HEADER].to_vec();

@@ -31,6 +31,8 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         }
     };
     sent.map_err(errno)?;
+    // Who signals itself has the signal before the call returns.
+    tracer.settle();
     Ok(Outcome::Done(0))
 }
 

@@ -13,7 +13,7 @@ use pidns_sys::{Errno, abi};
 use super::call::{Entry, Handled, Outcome};
 use super::procfs::place::{Base, Place};
 use super::procfs::{self, listing};
-use super::task::After;
+use super::task::{After, Filter};
 use super::tracer::Tracer;
 use super::{memory, namespaces, sysctl};
 
@@ -193,7 +193,7 @@ fn open(tracer: &mut Tracer, entry: &mut Entry, index: usize, place: Place, flag
         let name = sysctl::file_name(tracer, entry.tid, name)?;
         let at = leave_text(entry, &name)?;
         make_file(entry, at, flags);
-        return Ok(Outcome::Then(After::Write));
+        return Ok(Outcome::Then(After::Filter(Filter::Writer)));
     }
     let path_only = flags & abi::O_PATH != 0;
     match procfs::text(tracer, entry, &place)? {
@@ -205,7 +205,11 @@ fn open(tracer: &mut Tracer, entry: &mut Entry, index: usize, place: Place, flag
         _ => {}
     }
     exchange(entry, index, &place)?;
-    Ok(Outcome::Then(if place.is_directory() { After::Walk } else { After::Restore }))
+    Ok(Outcome::Then(if place.is_directory() {
+        After::Filter(Filter::Walker)
+    } else {
+        After::Restore
+    }))
 }
 
 /// Makes the call one that opens an empty file in memory, with a name from there.
@@ -226,7 +230,7 @@ pub(super) fn open_namespace(
     let name = procfs::namespace_file(tracer, ns)?;
     let at = leave_text(entry, &name)?;
     make_file(entry, at, flags);
-    Ok(Outcome::Then(After::Walk))
+    Ok(Outcome::Then(After::Filter(Filter::Walker)))
 }
 
 /// Puts a C string below the caller's stack.

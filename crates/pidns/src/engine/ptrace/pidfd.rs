@@ -1,5 +1,6 @@
 //! pidfds: the host's, opened by our numbers. What they may be used for inside ends at the namespace's border.
 
+use pidns_core::TaskState;
 use pidns_sys::ptrace::Tid;
 use pidns_sys::ptrace::siginfo::PID_OFFSET;
 use pidns_sys::{Errno, abi};
@@ -48,6 +49,7 @@ fn send(tracer: &mut Tracer, entry: &Entry) -> Handled {
         .set
         .pidfd_send_signal(entry.id, pid, entry.int(1), info, &guest, &mut tracer.effects)
         .map_err(errno)?;
+    tracer.settle();
     Ok(Outcome::Done(0))
 }
 
@@ -78,6 +80,9 @@ pub(super) fn ioctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         OWN | FOR_CHILDREN if entry.long(2) != 0 => Err(Errno::INVAL),
         OWN | FOR_CHILDREN => {
             let task = target(tracer, entry.tid, entry.int(0))?;
+            if tracer.set.state(task) != Ok(TaskState::Live) {
+                return Err(Errno::SRCH);
+            }
             let found = match number {
                 OWN => tracer.set.ns_of(task),
                 // Unlike the link in /proc, also before it has its first process. // SET-09

@@ -11,7 +11,7 @@ use pidns_sys::signal::SignalSet;
 use pidns_sys::{Errno, abi};
 
 use super::call::{self, Entry, Handled, Outcome};
-use super::task::{self, After, Stopped};
+use super::task::{self, After, Filter, Stopped};
 use super::tracer::Tracer;
 use super::{filter, host, memory};
 
@@ -178,7 +178,37 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         abi::SYS_rt_sigtimedwait if entry.long(1) != 0 => {
             Ok(Outcome::Then(After::Signal(entry.long(1))))
         }
+        // signalfd(2): its records have the host's numbers.
+        // Our own number 1 does not look at them.
+        abi::SYS_signalfd | abi::SYS_signalfd4 if tracer.image == Some(entry.tid) => {
+            Ok(Outcome::Native)
+        }
+        abi::SYS_signalfd | abi::SYS_signalfd4 => Ok(Outcome::Then(After::Filter(Filter::Reader))),
+        abi::SYS_read if is_signalfd(entry) => {
+            Ok(Outcome::Then(After::SignalRecords(entry.long(1))))
+        }
         _ => Ok(Outcome::Native),
+    }
+}
+
+fn is_signalfd(entry: &Entry) -> bool {
+    host::descriptor(entry.tid, entry.int(0))
+        .is_some_and(|link| link.as_os_str() == "anon_inode:[signalfd]")
+}
+
+/// Records have been read from a signalfd(2): each begins with the signal, `si_errno`, `si_code`, `si_pid`, `si_uid`.
+pub(super) fn translate_records(tracer: &Tracer, tid: Tid, at: u64, length: i64) {
+    const RECORD: u64 = 128;
+    let count = u64::try_from(length).unwrap_or(0) / RECORD;
+    for at in (0..count).map(|index| at + RECORD * index) {
+        let Ok(bytes) = memory::read::<20>(tid, at) else { return };
+        let word =
+            |from: usize| i32::from_ne_bytes(bytes[from..from + 4].try_into().expect("four bytes"));
+        let info = SignalInfo::of_record(word(0), word(4), word(8), word(12), word(16));
+        if let Some(new) = translated(tracer, tid, &info) {
+            let words = [new.errno(), new.code(), new.pid()].map(i32::to_ne_bytes).concat();
+            let _ = memory::write(tid, at + 4, &words);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use pidns_sys::{Errno, pidfd, privilege, twin};
 use super::affinity::Affinity;
 use super::host::Host;
 use super::memory::PathBuffer;
-use super::task::{Stopped, Task};
+use super::task::{Filter, Stopped, Task};
 use super::tracer::{Roster, Tracer};
 use super::{clone, filter, signal};
 use crate::engine::Spec;
@@ -46,7 +46,8 @@ pub(super) fn start(
     let init = traced.tid.number().unsigned_abs();
     // It is traced and not collected, so the number is its own.
     let pidfd = pidfd::open(init).map_err(engine)?;
-    let tracer = table(traced.tid, roster)?;
+    let mut tracer = table(traced.tid, roster)?;
+    tracer.image = matches!(first, First::Init(_)).then_some(traced.tid);
     // It has stopped at its exec.
     Stopped::new(traced.tid).run();
     Ok((tracer, init, pidfd))
@@ -162,6 +163,7 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         outside,
         home,
         roster,
+        image: None,
         init: Some(init),
         ended: None,
         namespaces: BTreeMap::new(),
@@ -169,8 +171,7 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         uid: privilege::effective_uid(),
         one_user: true,
         ghosts: 0,
-        walker: filter::walker().to_bytes(),
-        writer: filter::writer().to_bytes(),
+        filters: Filter::ALL.map(|filter| filter::more(filter).to_bytes()),
         affinity: Affinity::new(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),

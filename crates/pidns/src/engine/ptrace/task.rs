@@ -123,10 +123,12 @@ pub(super) enum After {
     OwnerEx(u64),
     /// The descriptor is to be filled with this text.
     Fill(Vec<u8>),
-    /// A directory of /proc was opened: its process gets the second filter.
-    Walk,
-    /// A sysctl was opened to be written: its process gets the third filter.
-    Write,
+    /// The process is about to need that filter.
+    Filter(Filter),
+    /// A message was received, with its header there.
+    Message(u64),
+    /// Records of a signalfd(2) have been stored there.
+    SignalRecords(u64),
     /// The state of a file of a namespace is stored there.
     Stat {
         /// Where.
@@ -167,6 +169,15 @@ pub(super) enum Filter {
     Walker,
     /// For writes to sysctls.
     Writer,
+    /// For signals that are read from a descriptor.
+    Reader,
+    /// For messages with credentials.
+    Receiver,
+}
+
+impl Filter {
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Walker, Self::Writer, Self::Reader, Self::Receiver];
 }
 
 /// What a number is of.
@@ -239,10 +250,8 @@ pub(super) struct Process {
     /// Children, by core, that the kernel does not have as such. Their ends have to be told by us.
     pub(super) adopted: u32,
     pub(super) threads: BTreeSet<Tid>,
-    /// Walks through /proc by descriptor, perhaps.
-    pub(super) walks_proc: bool,
-    /// Writes sysctls, perhaps.
-    pub(super) writes_sysctls: bool,
+    /// Which filters it has beyond the first, in the order of [`Filter::ALL`].
+    pub(super) filters: [bool; Filter::ALL.len()],
     /// Its working directory is in /proc.
     pub(super) in_proc: bool,
     pub(super) sigsys: Disposition,
@@ -284,10 +293,7 @@ impl Process {
 
     /// Whether it has a filter already.
     pub(super) fn filtered(&mut self, filter: Filter) -> &mut bool {
-        match filter {
-            Filter::Walker => &mut self.walks_proc,
-            Filter::Writer => &mut self.writes_sysctls,
-        }
+        &mut self.filters[filter as usize]
     }
 
     /// Says whether it is number 1 of its namespace.

@@ -13,7 +13,7 @@ use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 use super::affinity::Affinity;
 use super::memory::PathBuffer;
 use super::procfs::listing::Cursors;
-use super::task::{Birth, Phase, Process, Stopped, Task};
+use super::task::{Birth, Filter, Phase, Process, Stopped, Task};
 use crate::engine::Members;
 
 use super::{call, clone, exec, exit, signal, wait};
@@ -36,6 +36,8 @@ pub(super) struct Tracer {
     /// The first init's namespace, and who is in it: for the caller to look at.
     pub(super) home: NsId,
     pub(super) roster: Roster,
+    /// The first init, if it is our own `pidns-init`.
+    pub(super) image: Option<Tid>,
     /// The host's number of the first init, and how it ended.
     pub(super) init: Option<Tid>,
     pub(super) ended: Option<ExitStatus>,
@@ -49,10 +51,8 @@ pub(super) struct Tracer {
     pub(super) one_user: bool,
     /// How many zombies had to give up their number.
     pub(super) ghosts: i32,
-    /// The second filter.
-    pub(super) walker: Vec<u8>,
-    /// The third filter.
-    pub(super) writer: Vec<u8>,
+    /// The programs of the filters that processes get when they need them, in the order of [`Filter::ALL`].
+    pub(super) filters: [Vec<u8>; Filter::ALL.len()],
     pub(super) affinity: Affinity,
     pub(super) paths: PathBuffer,
     pub(super) cursors: Cursors,

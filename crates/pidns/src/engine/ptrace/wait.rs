@@ -251,7 +251,9 @@ fn correct(tid: Tid, wait: &Wait, report: &WaitReport) {
     }
     match wait.kind {
         WaitKind::Wait4 => {
-            if memory::read_i32(tid, wait.at) == Ok(abi::SIGKILL) {
+            const DUMPED: i32 = 0x80;
+            let told = memory::read_i32(tid, wait.at).unwrap_or(0);
+            if told & !DUMPED != report.status.raw() & !DUMPED {
                 let _ = memory::write_i32(tid, wait.at, report.status.raw());
             }
         }

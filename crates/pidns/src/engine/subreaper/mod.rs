@@ -162,8 +162,9 @@ impl Job for Family {
         Ok(self.control.request(RequestKind::Go, 0)?)
     }
 
-    /// The keeper's end is all others': the warden sees to it.
+    /// The keeper's end is all others': the warden sees to it, also if somebody has stopped it.
     fn kill(&self) -> io::Result<()> {
+        send_signal(&self.warden.pidfd, Signal::CONT)?;
         send_signal(&self.keeper.pidfd, Signal::KILL)
     }
 

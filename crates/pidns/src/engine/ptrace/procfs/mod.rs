@@ -1,7 +1,7 @@
 //! /proc as a guest sees it: its namespace, with its numbers.
 //!
 //! * [`place`]: what of /proc a path means.
-//! * [`text`]: the files that hold numbers, made from the host's and the process table.
+//! * [`mod@text`]: the files that hold numbers, made from the host's and the process table.
 //! * [`listing`]: directories of tasks.
 
 pub(super) mod listing;

@@ -65,8 +65,16 @@ pub(in super::super) struct Spot {
     pub(in super::super) native: bool,
 }
 
-const GLOBAL: [&str; 4] =
-    ["loadavg", "sys/kernel/ns_last_pid", "sys/kernel/pid_max", "sys/kernel/cad_pid"];
+const GLOBAL: [&str; 8] = [
+    "loadavg",
+    "locks",
+    "sysvipc/msg",
+    "sysvipc/sem",
+    "sysvipc/shm",
+    "sys/kernel/ns_last_pid",
+    "sys/kernel/pid_max",
+    "sys/kernel/cad_pid",
+];
 
 impl Place {
     /// The path that the host has for it, if it is another.

@@ -6,6 +6,7 @@ use std::fs;
 
 use pidns_core::{NsId, Pid, PidId, TaskId};
 use pidns_sys::Errno;
+use pidns_sys::ptrace::Tid;
 
 use super::place::{Place, Spot};
 use crate::engine::ptrace::call::{Entry, errno};
@@ -47,6 +48,10 @@ impl Viewer<'_> {
                 let front = text.trim_end().rsplit_once(' ').map_or("", |(front, _)| front);
                 format!("{front} {last}\n")
             }
+            "locks" => self.locks(&read("/proc/locks")?),
+            "sysvipc/msg" | "sysvipc/sem" | "sysvipc/shm" => {
+                self.ipc(&read(&format!("/proc/{name}"))?)
+            }
             "sys/kernel/ns_last_pid" => format!("{}\n", set.ns_last_pid(self.id).map_err(errno)?),
             "sys/kernel/pid_max" => format!("{}\n", set.pid_max(self.id).map_err(errno)?),
             // The process for Ctrl-Alt-Del is the machine's. // SYS-04
@@ -56,7 +61,11 @@ impl Viewer<'_> {
     }
 
     fn of_task(&self, spot: &Spot) -> Result<Option<Vec<u8>>, Errno> {
-        let [name] = spot.rest.as_slice() else { return Ok(None) };
+        let name = match spot.rest.as_slice() {
+            [name] => name,
+            [directory, fd] if directory == b"fdinfo" => return self.descriptor(spot, fd),
+            _ => return Ok(None),
+        };
         let file = match spot.thread {
             Some(thread) => format!("/proc/{}/task/{thread}/", spot.process),
             None => format!("/proc/{}/", spot.process),
@@ -72,6 +81,70 @@ impl Viewer<'_> {
             }
             .into_bytes(),
         ))
+    }
+
+    /// What is known of a descriptor: of a pidfd, its process's numbers; of a file, who holds locks.
+    fn descriptor(&self, spot: &Spot, fd: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+        let fd = String::from_utf8_lossy(fd);
+        let host = read(&format!("/proc/{}/fdinfo/{fd}", spot.process))?;
+        let mut out = String::with_capacity(host.len());
+        for line in host.lines() {
+            let number = || line.split_ascii_whitespace().nth(1).and_then(|word| word.parse().ok());
+            match (line.split_once(':').map_or("", |(name, _)| name), number()) {
+                ("Pid", Some(host @ 1..)) => {
+                    let _ = writeln!(out, "Pid:\t{}", self.tracer.number_of(self.id, host));
+                }
+                ("NSpid", Some(host @ 1..)) => {
+                    let task = Tid::new(host).and_then(|tid| self.tracer.known(tid));
+                    let pid = task.and_then(|task| self.tracer.set.tid(task).ok());
+                    let _ = writeln!(out, "NSpid:\t{}", self.numbers(pid));
+                }
+                ("lock", _) => out.push_str(&self.locks(line)),
+                _ => {
+                    out.push_str(line);
+                    out.push('\n');
+                }
+            }
+        }
+        Ok(Some(out.into_bytes()))
+    }
+
+    /// Lines of locks: the holder is the word after the kind of access. See proc_locks(5).
+    fn locks(&self, host: &str) -> String {
+        let mut out = String::with_capacity(host.len());
+        for line in host.lines() {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            let after_access =
+                |at: usize| at > 0 && ["READ", "WRITE", "RW"].contains(&words[at - 1]);
+            let shown = words.iter().enumerate().map(|(at, word)| match word.parse() {
+                Ok(host @ 1..) if after_access(at) => {
+                    self.tracer.number_of(self.id, host).to_string()
+                }
+                _ => (*word).to_owned(),
+            });
+            let _ = writeln!(out, "{}", shown.collect::<Vec<String>>().join(" "));
+        }
+        out
+    }
+
+    /// Tables whose columns `cpid`, `lpid`, `lspid` and `lrpid` are numbers. See sysvipc(7).
+    fn ipc(&self, host: &str) -> String {
+        let mut lines = host.lines();
+        let Some(header) = lines.next() else { return String::new() };
+        let names: Vec<&str> = header.split_ascii_whitespace().collect();
+        let mut out = format!("{header}\n");
+        for line in lines {
+            let words = line.split_ascii_whitespace().enumerate().map(|(at, word)| {
+                let is_number = names.get(at).is_some_and(|name| name.ends_with("pid"));
+                match word.parse() {
+                    Ok(host) if is_number => self.tracer.number_of(self.id, host).to_string(),
+                    _ => word.to_owned(),
+                }
+            });
+            let words: Vec<String> = words.collect();
+            let _ = writeln!(out, "{:>10}", words.join(" "));
+        }
+        out
     }
 
     fn status(&self, spot: &Spot, host: &str) -> String {

@@ -1,0 +1,166 @@
+//! The subreaper engine: SIGKILL of any one of caller, warden and keeper, at any moment, leaves nothing.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Child as Process;
+use std::thread;
+use std::time::Duration;
+
+use pidns::{Command, Engine, Signal, Stdio};
+use pidns_testkit::{Lines, Mark, again, eventually, proc, user};
+use rustix::process::{Pid, Signal as Kill, kill_process, kill_process_group, pidfd_send_signal};
+use support::Running;
+
+/// How often each is killed.
+const ROUNDS: u64 = 70;
+
+/// How far apart the moments may be, from the start of the job on.
+const WITHIN_US: u64 = 6000;
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.engine(Engine::Subreaper).args(["-c", script]);
+    command
+}
+
+/// Leaves a daemon, an orphan and one that is stopped, and ends soon.
+const LEAVE: &str =
+    "setsid sleep 300 & (sleep 300 &); sleep 300 & kill -STOP $!; sleep 0.002; exit 7";
+
+/// A moment for each round, all over the time there is, by Knuth's multiplicative hashing.
+fn moment(round: u64) -> Duration {
+    Duration::from_micros(round.wrapping_mul(2_654_435_761) % WITHIN_US)
+}
+
+fn kill(pid: u32, signal: Kill) {
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+}
+
+/// Plays a job of which somebody is killed by `hit` at a moment, and checks what comes of it.
+fn rounds(hit: impl Fn(&mut pidns::Child)) {
+    let mut killed = 0;
+    for round in 0..ROUNDS {
+        let mark = Mark::new();
+        let (key, value) = mark.env();
+        let mut child = shell(LEAVE).env(key, value).spawn().unwrap();
+        thread::sleep(moment(round));
+        hit(&mut child);
+        let status = child.wait().unwrap();
+        mark.assert_gone();
+        match (status.code(), status.signal()) {
+            (Some(7), None) => {}
+            (None, Some(Signal::KILL)) => killed += 1,
+            other => panic!("{other:?} in round {round}"),
+        }
+    }
+    assert!(killed > ROUNDS / 10, "only {killed} have been hit in time: there was no test");
+}
+
+#[test]
+fn sigkill_of_the_keeper() {
+    rounds(|child| child.kill().unwrap());
+}
+
+#[test]
+fn sigkill_of_the_warden() {
+    // Not reaped before `wait`, so that it is there to be signalled.
+    rounds(|child| pidfd_send_signal(child.pidfd(), Kill::KILL).unwrap());
+}
+
+#[test]
+fn sigkill_of_the_caller() {
+    const NAME: &str = "sigkill_of_the_caller";
+    if again::role().is_some() {
+        shell(LEAVE.replace("sleep 0.002", "echo ready; sleep 300").as_str()).status().unwrap();
+        return;
+    }
+    for round in 0..ROUNDS {
+        let mark = Mark::new();
+        let mut caller = caller(NAME, &mark);
+        // From before the launch to after the start of all.
+        thread::sleep(moment(round) + moment(round) * 4);
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+        mark.wait_gone();
+    }
+}
+
+#[test]
+fn sigkill_of_the_callers_whole_group() {
+    const NAME: &str = "sigkill_of_the_callers_whole_group";
+    if again::role().is_some() {
+        shell(LEAVE.replace("sleep 0.002", "echo ready; sleep 300").as_str()).status().unwrap();
+        return;
+    }
+    for round in 0..ROUNDS {
+        let mark = Mark::new();
+        let mut caller = caller(NAME, &mark);
+        Lines::new(caller.stdout.take().unwrap()).until("ready");
+        thread::sleep(moment(round) / 4);
+        kill_process_group(Pid::from_child(&caller), Kill::KILL).unwrap();
+        assert_eq!(caller.wait().unwrap().signal(), Some(9));
+        mark.wait_gone();
+    }
+}
+
+/// This program, in a group of its own, as the caller of a job.
+fn caller(name: &str, mark: &Mark) -> Process {
+    let (key, value) = mark.env();
+    again::command(name, "caller")
+        .env(key, value)
+        .process_group(0)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_command_that_kills_its_whole_group() {
+    const NAME: &str = "a_command_that_kills_its_whole_group";
+    if again::role().is_some() {
+        let script = "setsid sleep 300 & setsid sh -c 'sleep 300; :' & kill -9 0; exec sleep 300";
+        panic!("not killed: {:?}", shell(script).status());
+    }
+    let mark = Mark::new();
+    assert_eq!(caller(NAME, &mark).wait().unwrap().signal(), Some(9));
+    mark.wait_gone();
+}
+
+#[test]
+fn a_keeper_that_is_stopped_does_not_outlive_the_caller() {
+    const NAME: &str = "a_keeper_that_is_stopped_does_not_outlive_the_caller";
+    if again::role().is_some() {
+        let mut child = shell("setsid sleep 300 & read end").stdin(Stdio::piped()).spawn().unwrap();
+        println!("\nkeeper {}", child.init_pid());
+        let _stdin = child.stdin.take();
+        child.wait().unwrap();
+        return;
+    }
+    let mark = Mark::new();
+    let mut caller = caller(NAME, &mark);
+    let line = Lines::new(caller.stdout.take().unwrap()).until("keeper ");
+    kill(line.trim_start_matches("keeper ").parse().unwrap(), Kill::STOP);
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    mark.wait_gone();
+}
+
+#[test]
+fn a_keeper_that_outlives_the_warden_is_waited_for() {
+    let mut running = Running::start_command(shell(
+        "i=0; while [ $i -lt 200 ]; do setsid sleep 300 & i=$((i+1)); done; echo ready; read end",
+    ));
+    let all = running.everybody(3 + 200);
+    kill(proc::parent(running.child.init_pid()).unwrap(), Kill::KILL);
+    assert_eq!(running.child.wait().unwrap().signal(), Some(Signal::KILL));
+    let left = all.iter().filter(|seen| seen.is_alive()).count();
+    assert_eq!(left, 0);
+    eventually("the keeper is reaped", || all.iter().all(|seen| !seen.is_there()));
+}
+
+#[test]
+fn as_nobody() {
+    user::again_as_nobody("as_nobody", &[]);
+}
