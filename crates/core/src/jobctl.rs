@@ -89,7 +89,8 @@ impl<G, T> TaskSet<G, T> {
             return;
         };
         let to = self.group_of(parent);
-        if !self.groups[to].has(GroupFlags::NOCLDSTOP) {
+        if !self.groups[to].has(GroupFlags::NOCLDSTOP) && !self.groups[to].ignored.has(Signal::CHLD)
+        {
             self.send_child_signal(to, group, Signal::CHLD, what, sink);
         }
         self.wake_waiters(parent, sink);

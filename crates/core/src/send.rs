@@ -85,11 +85,16 @@ impl<G, T> TaskSet<G, T> {
         let Source::Task(sender) = source else {
             return (info, true);
         };
-        let from_above = self.nr_in(self.tasks[sender].pid, self.active_ns(target)).is_none();
+        let from_above = self.is_above(sender, target);
         if from_above {
             info.pid = 0;
         }
         (info, from_above || info.code == SigCode::KERNEL)
+    }
+
+    /// Says whether `sender` has no number where `target` lives: it is in an ancestor namespace, or beside.
+    pub(crate) fn is_above(&self, sender: TaskIx, target: TaskIx) -> bool {
+        self.nr_in(self.tasks[sender].pid, self.active_ns(target)).is_none()
     }
 
     /// Says whether a signal is discarded at the moment it is made (kernel: `sig_ignored`).

@@ -45,6 +45,17 @@ pub fn own_group() -> u32 {
     unsafe { libc::getpgrp() }.unsigned_abs()
 }
 
+/// Says whether the process group `group` has no process any more that the caller can see. See kill(2).
+pub fn is_empty(group: u32) -> bool {
+    // 0 and 1 would mean others: the caller's group, and everybody.
+    let Some(group) = libc::pid_t::try_from(group).ok().filter(|group| *group > 1) else {
+        return false;
+    };
+    // SAFETY: a system call on two numbers, which sends nothing.
+    let ret = unsafe { libc::kill(-group, 0) };
+    check(ret.into()) == Err(Errno::SRCH)
+}
+
 /// Says whether the caller leads its session. See setsid(2).
 pub fn leads_session() -> bool {
     // SAFETY: two system calls on numbers.

@@ -2,20 +2,21 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pty_process::Size;
-use pty_process::blocking::{Command, Pty};
+use pty_process::blocking::Pty;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+pub use pty_process::blocking::Command;
 
 use crate::PATIENCE;
 
 /// A terminal with a program in its foreground. Dropping it hangs up.
 #[expect(missing_debug_implementations, reason = "a pty has none")]
 pub struct Terminal {
-    keyboard: Pty,
-    screen: Receiver<Vec<u8>>,
+    /// Keyboard and screen, until it hangs up.
+    side: Option<Pty>,
     /// What has been shown and not been looked for yet.
     shown: String,
     program: Child,
@@ -24,26 +25,13 @@ pub struct Terminal {
 impl Terminal {
     /// Starts `program` as the leader of a session of its own, on a terminal with 24 lines of 80 columns.
     pub fn new(program: Command) -> Self {
-        let (keyboard, theirs) = pty_process::blocking::open().expect("there are terminals");
-        keyboard.resize(Size::new(24, 80)).expect("a terminal has a size");
+        let (side, theirs) = pty_process::blocking::open().expect("there are terminals");
+        side.resize(Size::new(24, 80)).expect("a terminal has a size");
         let program = program.spawn(theirs).expect("the program can be started");
-        let mut output = std::fs::File::from(
-            std::os::fd::AsFd::as_fd(&keyboard).try_clone_to_owned().expect("descriptors are left"),
-        );
-        let (sender, screen) = channel();
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            // EIO: everybody has closed the other side.
-            while let Ok(length @ 1..) = output.read(&mut buffer) {
-                if sender.send(buffer[..length].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { keyboard, screen, shown: String::new(), program }
+        Self { side: Some(side), shown: String::new(), program }
     }
 
-    /// A shell with job control, that shows `$` when it waits for a command.
+    /// A shell with job control, that shows `ready$ ` when it waits for a command.
     pub fn shell() -> Option<Self> {
         let bash = crate::find("bash")?;
         let shell = Command::new(bash).args(["--norc", "--noprofile", "-i"]);
@@ -57,7 +45,7 @@ impl Terminal {
 
     /// Types `keys`; `\x03` is ^C.
     pub fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("the terminal is there");
+        self.side().write_all(keys.as_bytes()).expect("the terminal is there");
     }
 
     /// Types a line.
@@ -66,8 +54,8 @@ impl Terminal {
     }
 
     /// Gives the terminal another size.
-    pub fn resize(&self, rows: u16, columns: u16) {
-        self.keyboard.resize(Size::new(rows, columns)).expect("a terminal has a size");
+    pub fn resize(&mut self, rows: u16, columns: u16) {
+        self.side().resize(Size::new(rows, columns)).expect("a terminal has a size");
     }
 
     /// Waits until `text` is shown, and returns what was shown before it.
@@ -84,26 +72,41 @@ impl Terminal {
                 return before;
             }
             let left = PATIENCE.saturating_sub(start.elapsed());
-            match self.screen.recv_timeout(left) {
-                Ok(bytes) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("never shown: {text:?}, but {:?}", self.shown),
+            match self.look(left) {
+                Some(shown) => self.shown.push_str(&shown),
+                None => panic!("never shown: {text:?}, but {:?}", self.shown),
             }
         }
     }
 
-    /// The process number of the program.
-    pub fn pid(&self) -> u32 {
-        self.program.id()
+    /// What is shown next, if anything is before `left` is over.
+    fn look(&mut self, left: Duration) -> Option<String> {
+        let side = self.side();
+        let left = Timespec::try_from(left).ok()?;
+        let mut fds = [PollFd::new(side, PollFlags::IN)];
+        if poll(&mut fds, Some(&left)).ok()? == 0 {
+            return None;
+        }
+        let mut buffer = [0; 4096];
+        // EIO: everybody has closed the other side.
+        let length = side.read(&mut buffer).ok().filter(|length| *length > 0)?;
+        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 
-    /// Waits for the end of the program.
-    pub fn wait(&mut self) -> ExitStatus {
+    /// Goes away, and waits for the end of the program, which has to care.
+    pub fn hang_up(mut self) -> ExitStatus {
+        drop(self.side.take());
         self.program.wait().expect("it is our child")
+    }
+
+    fn side(&mut self) -> &mut Pty {
+        self.side.as_mut().expect("it has not hung up")
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        drop(self.side.take());
         // It may have ended.
         let _ = self.program.kill();
         let _ = self.program.wait();

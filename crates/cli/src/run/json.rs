@@ -87,7 +87,10 @@ impl File {
         } else {
             let file = fs::File::create(path);
             Some(file.map_err(|error| {
-                Failure::new(format_args!("cannot write {}", path.display()), error)
+                Failure::new(
+                    format_args!("cannot write {}", path.display()),
+                    text::without_number(&error),
+                )
             })?)
         };
         Ok(Self { path: path.to_owned(), file })
@@ -115,7 +118,10 @@ impl File {
             None => io::stdout().write_all(text.as_bytes()),
         };
         written.map_err(|error| {
-            Failure::new(format_args!("cannot write {}", self.path.display()), error)
+            Failure::new(
+                format_args!("cannot write {}", self.path.display()),
+                text::without_number(&error),
+            )
         })
     }
 }

@@ -4,6 +4,7 @@
 
 mod json;
 pub(crate) mod supervise;
+mod terminal;
 
 use pidns::{Child, Command, Descriptors, Leftovers, Proc, Report};
 
@@ -92,9 +93,9 @@ fn supervise_to_end(
             exit::say(format_args!("not engine {}: {}", passed.engine.name(), passed.error));
         }
     }
-    let status = signals
-        .supervise(&mut child)
-        .map_err(|error| Failure::new("cannot wait for the command", error))?;
+    let status = signals.supervise(&mut child).map_err(|error| {
+        Failure::new("cannot wait for the command", text::without_number(&error))
+    })?;
     if run.verbose > 0 {
         let times = child.report().times;
         let (run, zap) = (text::human(times.run), text::human(times.zap));

@@ -6,12 +6,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-use pidns::{Change, Child, ExitStatus, Signal, SignalSet};
+use pidns::{Change, Child, ExitStatus, Process, Signal, SignalSet};
 use pidns_sys::signal::{self, Taken};
 use pidns_sys::{poll, tty};
 
+use super::terminal::Terminal;
 use crate::exit::Failure;
+use crate::text;
 
 /// The signals of this process, taken as data instead of by handlers.
 pub(crate) struct Signals {
@@ -23,6 +26,9 @@ pub(crate) struct Signals {
 /// Faults are ours if they come; SIGKILL and SIGSTOP cannot be taken.
 const NOT_TAKEN: [i32; 6] = [4, 5, 7, 8, 11, 31];
 
+/// How long it may take to hear that the command goes on.
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// Signals that ask for an end.
 const ENDS: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
 
@@ -32,8 +38,9 @@ impl Signals {
         let faults = NOT_TAKEN.into_iter().filter_map(Signal::new);
         let set = faults.fold(SignalSet::FULL, SignalSet::without);
         let before = signal::set_mask(set);
-        let taken =
-            signal::descriptor(set).map_err(|error| Failure::new("cannot take signals", error))?;
+        let taken = signal::descriptor(set).map_err(|errno| {
+            Failure::new("cannot take signals", text::without_number(&errno.into()))
+        })?;
         Ok(Self { taken, before, terminal: Terminal::in_foreground() })
     }
 
@@ -45,9 +52,14 @@ impl Signals {
     /// Passes on what comes until the command has ended, and waits until all others are gone.
     pub(crate) fn supervise(&self, child: &mut Child) -> io::Result<ExitStatus> {
         self.until_end(child)?;
+        let status = self.until_all_are_gone(child)?;
         if let Some(terminal) = &self.terminal {
             terminal.take_back();
         }
+        Ok(status)
+    }
+
+    fn until_all_are_gone(&self, child: &mut Child) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = child.try_wait()? {
                 return Ok(status);
@@ -66,7 +78,8 @@ impl Signals {
         loop {
             while let Some(change) = child.next_change()? {
                 match change {
-                    Change::Stopped(signal) => self.stop(signal)?,
+                    // It may be old news: a signal to the whole group has stopped us too, and another has let all go on.
+                    Change::Stopped(signal) if is_stopped(child) => self.stop(signal, child)?,
                     Change::Ended => return Ok(()),
                     _ => {}
                 }
@@ -82,14 +95,42 @@ impl Signals {
     }
 
     /// Stops this process as `signal` has stopped the command, until somebody continues it.
-    fn stop(&self, signal: Signal) -> io::Result<()> {
+    fn stop(&self, signal: Signal, child: &Child) -> io::Result<()> {
         signal::send_to_self(signal)?;
         // It is blocked until now, except SIGSTOP, which has stopped us above.
         if signal != Signal::STOP {
             let blocked = signal::set_mask(SignalSet::FULL.without(signal));
             signal::set_mask(blocked);
         }
+        while let Some(taken) = signal::take(&self.taken)? {
+            if is_for_command(&taken)
+                && (taken.signal != Signal::CONT || self.is_left_behind(child)?)
+            {
+                child.signal(taken.signal)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Says whether the command is still stopped now that we go on. Mostly it is not: a shell continues the whole group.
+    /// A SIGCONT of ours that is not needed may come so late that it undoes the next stop.
+    fn is_left_behind(&self, child: &Child) -> io::Result<bool> {
+        if !is_stopped(child) {
+            return Ok(false);
+        }
+        let [news, pidfd] = child.descriptors();
+        let told = poll::readable([self.taken.as_fd(), news, pidfd], Some(MOMENT))?;
+        Ok(told == [false; 3] && is_stopped(child))
+    }
+}
+
+/// Says whether the command is stopped at this moment, as far as /proc shows.
+fn is_stopped(child: &Child) -> bool {
+    let number = child.report().number;
+    let is_command = |process: &Process| process.number == number;
+    match child.namespace().and_then(|namespace| namespace.tree()) {
+        Ok(tree) => tree.iter().any(|one| is_command(one) && matches!(one.state, 'T' | 't')),
+        Err(_) => true,
     }
 }
 
@@ -100,26 +141,5 @@ fn is_for_command(taken: &Taken) -> bool {
         // A hangup goes to the leader of the session only.
         Signal::HUP => taken.from_process() || tty::leads_session(),
         _ => taken.from_process(),
-    }
-}
-
-/// The terminal whose foreground we are in.
-struct Terminal(OwnedFd);
-
-impl Terminal {
-    fn in_foreground() -> Option<Self> {
-        let stdio =
-            [io::stdin().as_fd().try_clone_to_owned(), io::stderr().as_fd().try_clone_to_owned()];
-        let mut terminals = stdio.into_iter().flatten();
-        terminals.find(|fd| tty::foreground(fd) == Ok(tty::own_group())).map(Self)
-    }
-
-    /// Makes our group the foreground again, if the command has put another one there: it is gone now, and whoever
-    /// reads from the terminal next would be stopped.
-    fn take_back(&self) {
-        if tty::foreground(&self.0) != Ok(tty::own_group()) {
-            // SIGTTOU is blocked. A terminal that is gone needs no foreground.
-            let _ = tty::set_foreground(&self.0, tty::own_group());
-        }
     }
 }

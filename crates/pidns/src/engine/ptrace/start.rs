@@ -160,6 +160,7 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         zombies: HashMap::new(),
         births: HashMap::new(),
         strangers: HashMap::new(),
+        stillborn: HashMap::new(),
         outside,
         home,
         roster,

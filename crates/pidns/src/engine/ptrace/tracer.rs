@@ -31,6 +31,8 @@ pub(super) struct Tracer {
     pub(super) births: HashMap<Tid, Birth>,
     /// First stops of tasks that no parent has told of yet.
     pub(super) strangers: HashMap<Tid, Stopped>,
+    /// Tasks that have ended before their parents told of them.
+    pub(super) stillborn: HashMap<Tid, ExitStatus>,
     /// The tracer's own place in the set: number 1 of level 0, the parent of the first init.
     pub(super) outside: TaskId,
     /// The first init's namespace, and who is in it: for the caller to look at.
@@ -111,7 +113,7 @@ impl Tracer {
             clone::begins(self, &stopped);
         } else if !self.tasks.contains_key(&stopped.tid()) {
             self.strangers.insert(stopped.tid(), stopped);
-            return;
+            return clone::forsake(self);
         }
         if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
             task.listening = true;
@@ -139,6 +141,7 @@ impl Tracer {
             stopped.run();
         } else {
             self.strangers.insert(stopped.tid(), stopped);
+            clone::forsake(self);
         }
     }
 
