@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: all that has to pass, but for the tests, which README's command runs.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{bench, layers, sh};
 
@@ -12,7 +12,21 @@ pub(crate) fn run() -> Result<()> {
     }
     let mut docs = sh::cargo("doc --workspace --no-deps --all-features");
     sh::run(docs.env("RUSTDOCFLAGS", "-D warnings"))?;
-    layers::check()
+    layers::check()?;
+    conformance(&[])?;
+    conformance(&["generate", "--count", "300", "--seed", "1"])?;
+    rules_are_current()
+}
+
+/// `docs/linux-rules.md` is made from the sources; it has to be that of these sources.
+fn rules_are_current() -> Result<()> {
+    let made = sh::cargo("run --quiet --release -p pidns-conformance -- rules").output()?.stdout;
+    let kept = std::fs::read(sh::root().join("docs/linux-rules.md"))?;
+    ensure!(
+        made == kept,
+        "docs/linux-rules.md is not current: cargo xtask conformance rules > docs/linux-rules.md"
+    );
+    Ok(())
 }
 
 /// Plays the cases; without further words, all of them, and some random ones.

@@ -2,10 +2,10 @@
 //!
 //! * Two fathers that die in one call leave their children to the same reaper in the order of their deaths, which decides the
 //!   order of its waits.
-//! * Two children that die in one call may send one SIGCHLD or two to a parent that handles it, and a parent that waits for any
+//! * Two children that die, stop or go on in one call may send one SIGCHLD or two to a parent that handles it, and a parent that waits for any
 //!   may hear of either.
 //! * A parent in vfork whose child ends may come back before it is killed by what ended the child.
-//! * A thread that sends its own process a stop signal, which another thread takes, may be stopped before it comes back.
+//! * A thread that sends its own process a signal which stops or ends it, and which another thread takes, may come back or not.
 //! * A thread that sleeps in vfork with a signal pending is not looked at for the next one, which then goes to another thread, or
 //!   is not fatal at once (kernel: `wants_signal`). The model does not go that far.
 
@@ -83,8 +83,17 @@ impl SimWorld {
         self.chance.seen = true;
     }
 
-    /// Takes note that a task stops its process: another thread that made the signal may or may not come back from that call.
-    pub(super) fn note_stop_by_other(&mut self, task: TaskId, group: GroupId) {
+    /// Takes note that a process stops or goes on, of which its parent is told as of an end.
+    pub(super) fn note_change(&mut self, group: GroupId) {
+        let parent =
+            self.set.leader(group).and_then(|leader| self.set.parent(leader)).ok().flatten();
+        if let Some(parent) = parent.and_then(|parent| self.set.group(parent).ok()) {
+            *self.chance.ends.entry(parent).or_default() += 1;
+        }
+    }
+
+    /// Takes note that a task stops or ends its process: another thread that made the signal may or may not come back from that call.
+    pub(super) fn note_end_by_other(&mut self, task: TaskId, group: GroupId) {
         self.chance.seen |=
             self.cast.actor(self.caller).group == group && self.task(self.caller) != task;
     }

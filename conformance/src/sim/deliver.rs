@@ -26,6 +26,9 @@ impl SimWorld {
                 Ok(NextSignal::Handler(info)) => frames.push(self.enter_handler(task, info)),
                 Ok(NextSignal::Die { status, .. }) => {
                     self.note_end(task);
+                    if let Ok(group) = self.set.group(task) {
+                        self.note_end_by_other(task, group);
+                    }
                     let outcome = self.set.exit_group(task, status, &mut self.effects);
                     self.left(task, outcome);
                     return;
@@ -47,7 +50,7 @@ impl SimWorld {
     fn note_stop(&mut self, task: TaskId) {
         if let Ok(group) = self.set.group(task) {
             self.cast.stopped.insert(group);
-            self.note_stop_by_other(task, group);
+            self.note_end_by_other(task, group);
         }
     }
 

@@ -38,8 +38,11 @@ impl SimWorld {
             }
             Effect::SignalPending { task } => self.signal_pending(task),
             // Where a task stopped itself that is known already; a continuation may have come since.
-            Effect::Stop { .. } => {}
-            Effect::Continue { group } => self.continued(group),
+            Effect::Stop { group, .. } => self.note_change(group),
+            Effect::Continue { group } => {
+                self.note_change(group);
+                self.continued(group);
+            }
             Effect::WakeWaiters { group } => self.wake_waiters(group),
             Effect::VforkDone { child } => self.vfork_done(child),
             Effect::ExecReady { task } => self.exec_ready(task),

@@ -1,4 +1,6 @@
 //! What can be said on the command line, and what is answered: `tests/cmd/*.trycmd`.
+//!
+//! `TRYCMD=overwrite cargo test -p pidns-cli --test command_line` writes down what is answered now.
 #![forbid(unsafe_code)]
 
 #[test]

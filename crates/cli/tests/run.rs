@@ -280,6 +280,18 @@ fn odd_words_reach_the_command() {
 }
 
 #[test]
+fn descriptors_beyond_the_standard_ones_reach_the_command_only_if_asked_for() {
+    let open = "pidns run --engine kernel $FDS -- sh -c '[ -L /proc/$$/fd/7 ]' 7</dev/null";
+    for mode in ["", "--as-init"] {
+        let reaches = |fds: &str| {
+            let line = open.replace("$FDS", &format!("{mode} {fds}"));
+            ended(&mut shell(&line)).0 == 0
+        };
+        assert!(!reaches("") && !reaches("--fds standard") && reaches("--fds all"), "{mode}");
+    }
+}
+
+#[test]
 fn completions_are_for_each_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, out, _) = ended(pidns().args(["completions", shell]));

@@ -289,6 +289,9 @@ impl<G, T> TaskSet<G, T> {
         let (pgrp, session) = (creator.pgrp, creator.session);
         let mut entry = Group::new(leader, None, pgrp, session, payload);
         entry.exit_signal = if sibling { creator.exit_signal } else { from.exit_signal };
+        if sibling {
+            entry.flags |= creator.flags & GroupFlags::PARENT_EXECED;
+        }
         entry.ignored = creator.ignored;
         if !from.flags.contains(CloneFlags::CLEAR_SIGHAND) {
             entry.handled = creator.handled;

@@ -43,6 +43,7 @@ impl<G, T> TaskSet<G, T> {
         self.tasks[task].flags -= TaskFlags::EXECING;
         self.groups[group].flags |= GroupFlags::DID_EXEC;
         self.set_exit_signal(group, Some(Signal::CHLD));
+        self.tame_children(task);
         self.reset_handlers(group); // SIG-11
         self.release_memory(task, sink); // CRE-27
         Ok(ExecOutcome::Done)
@@ -69,6 +70,15 @@ impl<G, T> TaskSet<G, T> {
         self.attach_tid(own, leader);
         self.groups[group].leader = task;
         self.release_task(leader, sink);
+    }
+
+    /// The children must not be able to send the new program what the old one asked for (kernel: `parent_exec_id`).
+    fn tame_children(&mut self, task: TaskIx) {
+        let mut at = self.tasks[task].children;
+        while let Some(child) = at {
+            self.groups[child].flags |= GroupFlags::PARENT_EXECED;
+            at = self.sibling_after(task, child);
+        }
     }
 
     /// A thread of the group went or became a zombie: an exec that waits may go on.

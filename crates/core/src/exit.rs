@@ -51,7 +51,9 @@ impl<G, T> TaskSet<G, T> {
             self.decide_status(group, status);
         }
         self.groups[group].live -= 1;
-        self.tasks[task].status = status;
+        let flags = self.tasks[task].flags;
+        let killed = flags.contains(TaskFlags::KILLED) && !flags.contains(TaskFlags::REBOOTING);
+        self.tasks[task].status = self.decided_status(group).filter(|_| killed).unwrap_or(status);
         self.tasks[task].advance(TaskState::Exiting);
         self.retarget_signals(task, sink);
         self.release_memory(task, sink);
@@ -206,15 +208,18 @@ impl<G, T> TaskSet<G, T> {
         };
         let to = self.group_of(parent);
         let reparented = self.is_traced_by_other(group);
-        let signal = if reparented { Some(Signal::CHLD) } else { self.groups[group].exit_signal };
+        let tamed = self.groups[group].has(GroupFlags::PARENT_EXECED);
+        let signal =
+            if reparented || tamed { Some(Signal::CHLD) } else { self.groups[group].exit_signal };
         let receiver = &self.groups[to];
         let ignores = receiver.ignored.has(Signal::CHLD);
         let deaf = tracer.is_none()
             && signal == Some(Signal::CHLD)
             && (ignores || receiver.has(GroupFlags::NOCLDWAIT));
         if let Some(signal) = signal.filter(|_| !(deaf && ignores)) {
-            let status = self.groups[group].status;
-            self.send_child_signal(to, group, signal, status.as_child_info(), sink);
+            // The signal tells of the leader's own end, wait of the process's: not the same after reboot(2).
+            let status = self.tasks[leader].status;
+            self.send_child_signal(parent, group, signal, status.as_child_info(), sink);
         }
         if !deaf {
             self.recount(group);

@@ -89,8 +89,9 @@ impl<G, T> TaskSet<G, T> {
             return;
         };
         let to = self.group_of(parent);
-        if !self.groups[to].has(GroupFlags::NOCLDSTOP) {
-            self.send_child_signal(to, group, Signal::CHLD, what, sink);
+        if !self.groups[to].has(GroupFlags::NOCLDSTOP) && !self.groups[to].ignored.has(Signal::CHLD)
+        {
+            self.send_child_signal(parent, group, Signal::CHLD, what, sink);
         }
         self.wake_waiters(parent, sink);
     }

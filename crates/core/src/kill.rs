@@ -48,8 +48,8 @@ impl<G, T> TaskSet<G, T> {
             1.. => {
                 let target =
                     Pid::from_raw(pid).and_then(|nr| self.task_at(ns, nr)).ok_or(Errno::ESRCH)?;
-                let info = self.own_info(me, SigCode::USER, auth);
-                self.kill_one(me, target, Scope::Process, signal, info, auth, sink)
+                let mut info = self.own_info(me, SigCode::USER, auth);
+                self.kill_one(me, target, Scope::Process, signal, &mut info, auth, sink)
             }
             _ => {
                 let pgrp =
@@ -74,9 +74,9 @@ impl<G, T> TaskSet<G, T> {
         sink: Sink<'_, G, T>,
     ) -> Result<()> {
         let me = self.caller(caller)?;
-        let info = self.own_info(me, SigCode::TKILL, auth);
+        let mut info = self.own_info(me, SigCode::TKILL, auth);
         let target = self.thread_named(me, tgid, tid)?;
-        self.kill_one(me, target, Scope::Thread, signal, info, auth, sink)
+        self.kill_one(me, target, Scope::Thread, signal, &mut info, auth, sink)
     }
 
     fn thread_named(&self, me: TaskIx, tgid: Option<i32>, tid: i32) -> Result<TaskIx> {
@@ -105,7 +105,7 @@ impl<G, T> TaskSet<G, T> {
         caller: TaskId,
         pid: i32,
         signal: i32,
-        info: UserInfo,
+        mut info: UserInfo,
         auth: &dyn Authority,
         sink: Sink<'_, G, T>,
     ) -> Result<()> {
@@ -116,7 +116,7 @@ impl<G, T> TaskSet<G, T> {
             return Err(Errno::EPERM);
         }
         let target = Pid::from_raw(pid).and_then(|nr| self.task_at(ns, nr)).ok_or(Errno::ESRCH)?;
-        self.kill_one(me, target, Scope::Process, signal, info, auth, sink)
+        self.kill_one(me, target, Scope::Process, signal, &mut info, auth, sink)
     }
 
     /// Sends a signal to the process of a pidfd (pidfd_send_signal(2)); `None` for a record as kill(2) makes it.
@@ -139,11 +139,11 @@ impl<G, T> TaskSet<G, T> {
             return Err(Errno::EINVAL);
         }
         let target = self.pids[pid].task.ok_or(Errno::ESRCH)?;
-        let made = info.unwrap_or_else(|| self.own_info(me, SigCode::USER, auth));
+        let mut made = info.unwrap_or_else(|| self.own_info(me, SigCode::USER, auth));
         if info.is_some() && is_kernel_record(made.code) && self.tasks[me].pid != pid {
             return Err(Errno::EPERM);
         }
-        self.kill_one(me, target, Scope::Process, signal, made, auth, sink)
+        self.kill_one(me, target, Scope::Process, signal, &mut made, auth, sink)
     }
 
     /// The record that the kernel makes for a caller: its number in its *own* namespace. Whoever sees it elsewhere sees
@@ -153,6 +153,8 @@ impl<G, T> TaskSet<G, T> {
         UserInfo { code, pid, uid: auth.uid(), value: 0 }
     }
 
+    /// Sends to one process or thread. The record is the caller's own and stays blanked for those after it, as Linux
+    /// passes one record along: behind a receiver in a descendant namespace, everybody sees sender 0.
     #[expect(clippy::too_many_arguments, reason = "the parts of one call, each of another type")]
     fn kill_one(
         &mut self,
@@ -160,7 +162,7 @@ impl<G, T> TaskSet<G, T> {
         target: TaskIx,
         scope: Scope,
         signal: i32,
-        info: UserInfo,
+        info: &mut UserInfo,
         auth: &dyn Authority,
         sink: Sink<'_, G, T>,
     ) -> Result<()> {
@@ -170,7 +172,10 @@ impl<G, T> TaskSet<G, T> {
         };
         self.check_permission(me, target, signal, auth)?;
         let Some(signal) = signal else { return Ok(()) };
-        let UserInfo { code, pid, uid, value } = info;
+        if self.is_above(me, target) {
+            info.pid = 0;
+        }
+        let UserInfo { code, pid, uid, value } = *info;
         self.send(target, scope, SigInfo { signal, code, pid, uid, value }, Source::Task(me), sink)
     }
 
@@ -201,12 +206,12 @@ impl<G, T> TaskSet<G, T> {
         auth: &dyn Authority,
         sink: Sink<'_, G, T>,
     ) -> Result<()> {
-        let info = self.own_info(me, SigCode::USER, auth);
+        let mut info = self.own_info(me, SigCode::USER, auth);
         let mut result = Err(Errno::ESRCH);
         let mut at = self.pids[pgrp].pgrp;
         while let Some(group) = at {
             let leader = self.groups[group].leader;
-            let sent = self.kill_one(me, leader, Scope::Process, signal, info, auth, sink);
+            let sent = self.kill_one(me, leader, Scope::Process, signal, &mut info, auth, sink);
             if result.is_err() {
                 result = sent;
             }
@@ -225,7 +230,7 @@ impl<G, T> TaskSet<G, T> {
     ) -> Result<()> {
         let ns = self.active_ns(me);
         let own = self.group_of(me);
-        let info = self.own_info(me, SigCode::USER, auth);
+        let mut info = self.own_info(me, SigCode::USER, auth);
         let mut result = None;
         let mut from = Pid::INIT.number() + 1;
         while let Some((nr, slot)) = self.spaces[ns].map.next(&self.maps, from) {
@@ -235,7 +240,7 @@ impl<G, T> TaskSet<G, T> {
                 continue;
             };
             let leader = self.groups[group].leader;
-            let sent = self.kill_one(me, leader, Scope::Process, signal, info, auth, sink);
+            let sent = self.kill_one(me, leader, Scope::Process, signal, &mut info, auth, sink);
             if sent != Err(Errno::EPERM) {
                 result = Some(sent);
             } else {

@@ -286,7 +286,7 @@ impl<G, T> TaskSet<G, T> {
     /// Puts a group that is in no process group into that of `pid`.
     pub(crate) fn join_pgrp(&mut self, group: GroupIx, pid: PidIx) {
         self.groups[group].pgrp = pid;
-        ring::push_back::<_, _, Members>(&mut self.groups, &mut self.pids[pid].pgrp, group);
+        ring::push_front::<_, _, Members>(&mut self.groups, &mut self.pids[pid].pgrp, group);
     }
 
     /// Takes a group out of its process group.
@@ -309,7 +309,7 @@ impl<G, T> TaskSet<G, T> {
         self.free_if_unheld(pid, sink);
     }
 
-    /// Visits the processes of a process group.
+    /// Visits the processes of a process group, the latest to join first.
     pub(crate) fn pgrp_members(&self, pid: PidIx) -> impl Iterator<Item = GroupIx> {
         ring::iter::<_, _, Members>(&self.groups, self.pids[pid].pgrp)
     }

@@ -7,6 +7,7 @@ use crate::privilege::{Authority, Capability};
 use crate::send::{Scope, Source};
 use crate::set::{Sink, TaskSet};
 use crate::signal::{SigInfo, Signal};
+use crate::task::TaskFlags;
 
 /// The commands of reboot(2) that the embedder has told apart; `cmd` values are in the man page.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -57,6 +58,7 @@ impl<G, T> TaskSet<G, T> {
             RebootCommand::Other => return Err(Errno::EINVAL),
         };
         self.spaces[ns].reboot = Some(signal);
+        self.tasks[me].flags |= TaskFlags::REBOOTING;
         if let Some(init) = self.spaces[ns].reaper {
             self.send_or_lose(
                 init,

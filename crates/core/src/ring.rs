@@ -42,6 +42,16 @@ pub(crate) fn push_back<I: Index, T: Linked<I, L>, L>(
     }
 }
 
+/// Puts `node` before all others.
+pub(crate) fn push_front<I: Index, T: Linked<I, L>, L>(
+    slab: &mut Slab<I, T>,
+    head: &mut Option<I>,
+    node: I,
+) {
+    push_back(slab, head, node);
+    *head = Some(node);
+}
+
 /// Takes `node` out of the ring that `head` names.
 pub(crate) fn remove<I: Index, T: Linked<I, L>, L>(
     slab: &mut Slab<I, T>,

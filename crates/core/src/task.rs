@@ -92,6 +92,8 @@ bitflags::bitflags! {
         const EXECING = 4;
         /// An init that was told to go on with its exit and has not yet.
         const ZAP_WOKEN = 8;
+        /// In reboot(2), on its way to exit(0): a pending SIGKILL does not change its status.
+        const REBOOTING = 16;
     }
 }
 
@@ -161,6 +163,8 @@ bitflags::bitflags! {
         const COUNTED_PLAIN = 1 << 11;
         /// A wait of this process blocked.
         const WAITING = 1 << 12;
+        /// Its parent has passed an exec since the fork: its end is told by SIGCHLD only.
+        const PARENT_EXECED = 1 << 13;
     }
 }
 

@@ -63,7 +63,9 @@ fn those_in_nested_namespaces_are_listed_by_the_numbers_they_have_here() {
 
 #[test]
 fn leftovers_are_listed_as_they_were_when_the_command_ended() {
-    let script = "setsid sleep 306 & (sleep 307; :) & true & exit 3";
+    // It ends when both have become what they are listed as.
+    let script = "setsid sleep 306 & (sleep 307; :) & true & \
+                  until [ \"$(cat /proc/[0-9]*/comm | grep -c ^sleep)\" = 2 ]; do :; done; exit 3";
     let mut child = Mode::Init.shell(script).leftovers(Leftovers::List).spawn().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(3));
     let leaks = child.report().leaks.clone().unwrap();

@@ -223,6 +223,20 @@ fn numbers_that_come_with_messages_are_the_namespaces() {
 }
 
 #[test]
+fn numbers_in_cpu_clocks_are_the_namespaces() {
+    let script = "import threading, time\n\
+                  ready, done = threading.Event(), threading.Event()\n\
+                  def work():\n\
+                  \x20 end = time.thread_time() + 0.05\n\
+                  \x20 while time.thread_time() < end: pass\n\
+                  \x20 ready.set(); done.wait()\n\
+                  t = threading.Thread(target=work); t.start(); ready.wait()\n\
+                  print(time.clock_gettime(time.pthread_getcpuclockid(t.ident)) > 0.04); done.set(); t.join()";
+    let Some(shown) = python(script) else { return };
+    assert_eq!(shown, "True\n");
+}
+
+#[test]
 fn numbers_at_the_other_end_of_a_socket_are_the_namespaces() {
     let script = "import socket, struct\n\
                   a, b = socket.socketpair()\n\

@@ -23,7 +23,7 @@ pub use mark::Mark;
 pub use terminal::{Command as TerminalCommand, Terminal};
 
 /// How long anything may take before a test fails. Nothing takes that long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says that a test is skipped, and why.
 #[macro_export]

@@ -56,8 +56,9 @@ pub enum Action {
 }
 
 const RUN_AFTER: &str = "\
-Exit status: that of COMMAND; 128+N if signal N killed it; 123 if processes were left behind (--leaks fail);
-124 if it ran out of time; 125 if pidns failed; 126 if COMMAND cannot be executed; 127 if it is not found.
+Exit status: that of COMMAND; 128+N if signal N killed it; 123 if processes
+were left behind (--leaks fail); 124 if it ran out of time; 125 if pidns
+failed; 126 if COMMAND cannot be executed; 127 if it is not found.
 
 Signals sent to `pidns run` are passed on to COMMAND.
 

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use pidns::{Change, Child, ExitStatus, Signal, SignalSet};
+use pidns::{Change, Child, ExitStatus, Process, Signal, SignalSet};
 use pidns_sys::signal::{self, Taken};
 use pidns_sys::{poll, tty};
 
@@ -127,9 +127,11 @@ impl Signals {
 /// Says whether the command is stopped at this moment, as far as /proc shows.
 fn is_stopped(child: &Child) -> bool {
     let number = child.report().number;
-    let tree = child.namespace().and_then(|namespace| namespace.tree());
-    let command = tree.ok().and_then(|all| all.into_iter().find(|one| one.number == number));
-    command.is_none_or(|command| matches!(command.state, 'T' | 't'))
+    let is_command = |process: &Process| process.number == number;
+    match child.namespace().and_then(|namespace| namespace.tree()) {
+        Ok(tree) => tree.iter().any(|one| is_command(one) && matches!(one.state, 'T' | 't')),
+        Err(_) => true,
+    }
 }
 
 /// Says whether `taken` was meant for the command and has not reached it yet.

@@ -87,3 +87,19 @@ fn in_the_root_namespace_it_means_the_machine() {
     let root = w.root;
     assert_eq!(reboot(&mut w, root, RebootCommand::Other), Ok(RebootOutcome::Machine));
 }
+
+// RBT-01
+#[test]
+fn the_sigchld_of_a_rebooted_init_tells_of_its_own_exit_and_wait_of_the_reboot() {
+    let mut w = World::new();
+    let shell = w.fork(w.root);
+    w.action(shell, Signal::CHLD, HANDLER);
+    let init = w.init(shell);
+    let mut out = Inline::new();
+    w.set.reboot(init, RebootCommand::Halt, &Root, &mut out).unwrap();
+    w.set.exit(init, ExitStatus::exited(0), &mut out).unwrap();
+    out.settle(&mut w.set);
+    let (_, told) = out.handled[0];
+    assert_eq!((told.code, told.pid, told.value), (SigCode::EXITED, 3, 0));
+    assert_eq!(w.wait(shell), Ok(Some((3, killed(Signal::INT)))));
+}

@@ -61,6 +61,23 @@ fn kill_0_reaches_the_group_outside_which_sees_the_senders_inner_number() {
     assert_eq!(w.handled(shell).map(|info| info.pid), Some(2), "untranslated");
 }
 
+// SIG-21 SIG-24
+#[test]
+fn behind_an_invisible_receiver_of_a_group_signal_everybody_sees_sender_0() {
+    let mut w = World::new();
+    let shell = w.fork(w.root);
+    w.setsid(shell).unwrap();
+    w.action(shell, Signal::USR1, HANDLER);
+    let (older, init) = (w.fork(shell), w.init(shell));
+    let newer = w.fork(shell);
+    w.kill(shell, 0, Signal::USR1).unwrap();
+    let seen = |task| w.handled(task).map(|info| info.pid);
+    assert_eq!(
+        [seen(newer), seen(init), seen(older), seen(shell)],
+        [Some(2), Some(0), Some(0), Some(0)]
+    );
+}
+
 // SIG-22
 #[test]
 fn a_group_is_named_by_its_number_in_the_callers_namespace() {

@@ -96,6 +96,17 @@ fn a_parent_with_nocldstop_is_not_signalled_but_can_wait() {
 }
 
 #[test]
+fn a_parent_that_ignores_sigchld_does_not_get_it_for_a_stop_even_if_it_blocks_it() {
+    let mut w = World::new();
+    let shell = w.fork(w.root);
+    w.action(shell, Signal::CHLD, IGNORE);
+    w.block(shell, SigSet::ALL);
+    let child = w.fork(shell);
+    w.kill_task(shell, child, Signal::STOP);
+    assert_eq!(w.set.sigpending(shell), Ok(SigSet::EMPTY));
+}
+
+#[test]
 fn all_threads_stop_and_continue_together() {
     let mut w = World::new();
     let child = w.fork(w.root);

@@ -86,6 +86,22 @@ fn exec_resets_the_exit_signal_to_sigchld() {
 }
 
 #[test]
+fn after_an_exec_of_the_parent_only_sigchld_tells_of_older_children() {
+    for exit_signal in [None, Some(Signal::USR1)] {
+        let mut w = World::new();
+        let shell = w.fork(w.root);
+        let child = w.try_clone(shell, CloneArgs { exit_signal, ..CloneArgs::fork() }).unwrap();
+        w.call(|set, out| set.exec(shell, out)).unwrap();
+        w.block(shell, SigSet::ALL);
+        w.action(shell, Signal::CHLD, HANDLER);
+        w.exit(child, 0);
+        assert_eq!(w.set.sigpending(shell), Ok(SigSet::of(&[Signal::CHLD])));
+        assert_eq!(w.wait(shell), Err(Errno::ECHILD), "it is still a clone child");
+        assert!(w.wait_for(shell, -1, WaitOptions::CLONE).unwrap().is_some());
+    }
+}
+
+#[test]
 fn exit_group_kills_the_other_threads_and_gives_its_status() {
     let mut w = World::new();
     let shell = w.fork(w.root);

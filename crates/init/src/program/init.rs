@@ -31,12 +31,8 @@ fn start(
     command: Option<Command>,
     environment: Strings,
 ) -> Result<Job<Namespace>, i32> {
-    // Until the command is executed this process sleeps and sees nothing, for long if a file system hangs. The thread
-    // that has started us waits for that, so that until then its end is the supervisor's.
-    let _ = sys::set_parent_death_signal(sys::SIGKILL);
     let place = Place::Inherited(Descriptors::of(config));
     let command = job::start(config, command, environment, SIGCHLD_ONLY, place)?;
-    let _ = sys::set_parent_death_signal(0);
     supervise::close_strangers([]);
     Job::new(config, command, Namespace).ok_or(FAILED)
 }

@@ -46,9 +46,19 @@ pub(crate) fn start(
     let on_sigchld = sys::set_disposition(sys::SIGCHLD, Disposition::Default);
     sys::set_mask(mask);
     let mask = SignalSet(config.sigmask);
+    // Until the command is executed this process sleeps and sees nothing, for long if a file system hangs. The thread
+    // that has started us waits to be told, so that until then its end is the supervisor's. Whoever is not number 1 must
+    // not end so: it would leave the command behind.
+    let is_number_one = sys::pid() == 1;
+    if is_number_one {
+        let _ = sys::set_parent_death_signal(sys::SIGKILL);
+    }
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
         spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
     });
+    if is_number_one {
+        let _ = sys::set_parent_death_signal(0);
+    }
     let (kind, pid, value) = match started {
         Ok(pid) => (EventKind::Started, pid, 0),
         Err(Failure::Exec(errno) | Failure::Group(errno) | Failure::Foreground(errno)) => {

@@ -168,6 +168,7 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
         After::Filtered(next, filter) => {
             return install::done(tracer, stopped, *next, filter, registers.result());
         }
+        After::Promised(next, filter) => return install::filter(tracer, stopped, *next, filter),
         After::Directory { in_proc: true } => Some(Filter::Walker),
         After::Filter(filter) => Some(filter),
         _ => None,
@@ -244,7 +245,8 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         | After::WaitInPause
         | After::MountProc
         | After::Filter(_)
-        | After::Filtered(..) => {}
+        | After::Filtered(..)
+        | After::Promised(..) => {}
         After::Return(value) => return Conclusion::Result(value),
         After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
         After::Setpgid { process, group } => session::moved(tracer, tid, process, group),
@@ -337,7 +339,13 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_process_vm_writev
         | abi::SYS_kcmp
         | abi::SYS_capget
+        | abi::SYS_capset
         | abi::SYS_timer_create
+        | abi::SYS_clock_gettime
+        | abi::SYS_clock_getres
+        | abi::SYS_clock_nanosleep
+        | abi::SYS_clock_settime
+        | abi::SYS_clock_adjtime
         | abi::SYS_perf_event_open
         | abi::SYS_prctl => other::enter(tracer, entry),
         // A guest's own filter answered RET_TRACE, and there is no tracer of its: seccomp(2).

@@ -18,7 +18,7 @@ use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
 use super::task::{After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task};
 use super::tracer::Tracer;
-use super::{memory, signal};
+use super::{exit, memory, signal};
 
 /// What a clone asks for, by whichever call.
 struct Wish {
@@ -215,6 +215,9 @@ fn publish(
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
+    if let Some(status) = tracer.stillborn.remove(&child) {
+        return exit::ended(tracer, child, status);
+    }
     if let Some(stranger) = tracer.strangers.remove(&child) {
         begins(tracer, &stranger);
         stranger.run();
@@ -292,7 +295,7 @@ pub(super) fn options() -> Options {
 
 /// The parent is at the end of its call.
 pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
-    match newborn.reservation {
+    let result = match newborn.reservation {
         // The host has failed it.
         Some(reservation) => {
             tracer.set.abandon(reservation, &mut tracer.effects);
@@ -300,7 +303,32 @@ pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
         }
         None if result < 0 => result,
         None => i64::from(newborn.number),
+    };
+    forsake(tracer);
+    result
+}
+
+/// A task that is killed while it makes another never tells of that. Whom nobody can tell of any more has not run, has
+/// no number, and is not let live.
+pub(super) fn forsake(tracer: &mut Tracer) {
+    let nobody = tracer.strangers.is_empty() && tracer.stillborn.is_empty();
+    if nobody || tracer.tasks.values().any(is_expecting) {
+        return;
     }
+    tracer.stillborn.clear();
+    for (tid, stranger) in tracer.strangers.drain() {
+        // It is stopped for us and not collected, so the number is its own.
+        let _ = ptrace::signal_process(tid, abi::SIGKILL);
+        stranger.run();
+    }
+}
+
+/// Says whether the host has yet to tell of a task that this one makes.
+fn is_expecting(task: &Task) -> bool {
+    matches!(
+        &task.phase,
+        Phase::InCall(Pending { after: After::Clone(newborn), .. }) if newborn.reservation.is_some()
+    )
 }
 
 /// A task ends: what it had reserved is given back.

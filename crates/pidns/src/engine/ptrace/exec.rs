@@ -33,6 +33,7 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
         }
     }
     signal::trust_host(tracer, tid);
+    clone::forsake(tracer);
     stopped.run();
 }
 

@@ -22,11 +22,16 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     tracer.births.remove(&tid);
     tracer.strangers.remove(&tid);
     let Some(task) = tracer.tasks.remove(&tid) else {
+        if !tracer.zombies.contains_key(&tid) {
+            // Killed before its parent has told of it.
+            tracer.stillborn.insert(tid, status);
+        }
         // A zombie whose parent on the host went before it was collected is collected here.
         return become_ghost(tracer, tid);
     };
     let leads = task.process == tid;
     clone::give_up(tracer, task.phase);
+    clone::forsake(tracer);
     if let Some(process) = tracer.processes.get_mut(&task.process) {
         process.threads.remove(&tid);
     }

@@ -115,6 +115,7 @@ fn traced(rules: &mut Vec<Rule>) {
         abi::SYS_process_vm_writev,
         abi::SYS_kcmp,
         abi::SYS_capget,
+        abi::SYS_capset,
         abi::SYS_timer_create,
         abi::SYS_reboot,
         abi::SYS_signalfd,
@@ -154,6 +155,16 @@ fn about_others(rules: &mut Vec<Rule>) {
         [abi::SYS_getpriority, abi::SYS_setpriority, abi::SYS_ioprio_get, abi::SYS_ioprio_set]
     {
         rules.push(rule(call, &[(Is(1, 0), Allow)], Trace));
+    }
+    // Cpu clocks of others have their number in the clock's, which is negative then.
+    for call in [
+        abi::SYS_clock_gettime,
+        abi::SYS_clock_getres,
+        abi::SYS_clock_nanosleep,
+        abi::SYS_clock_settime,
+        abi::SYS_clock_adjtime,
+    ] {
+        rules.push(rule(call, &[(Has(0, 1 << 31), Trace)], Allow));
     }
     // By descriptor of a cgroup, or of the caller.
     let own = [(Is(1, 0), Allow), (Has(4, abi::PERF_FLAG_PID_CGROUP), Allow)];

@@ -3,10 +3,11 @@
 //! The task is at the end of a call. It is made to call seccomp(2) with a program below its stack, and then put where it
 //! was. All threads of its process get the filter (`SECCOMP_FILTER_FLAG_TSYNC`), and all that it starts inherits it.
 
-use pidns_sys::abi;
 use pidns_sys::ptrace::Resume;
 use pidns_sys::ptrace::regs::Registers;
+use pidns_sys::{Errno, abi};
 
+use super::call::negated;
 use super::memory;
 use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
@@ -51,7 +52,8 @@ fn prepare(
     Some(call)
 }
 
-/// The filter is there, or was refused: then walks by descriptor see the host's numbers.
+/// The filter is there; or it was refused, once to a task that has given up its privilege since the job was started with
+/// it, and then takes a promise first (`PR_SET_NO_NEW_PRIVS`).
 pub(super) fn done(
     tracer: &mut Tracer,
     stopped: Stopped,
@@ -64,6 +66,18 @@ pub(super) fn done(
         && let Some(process) = tracer.process_of_mut(tid)
     {
         *process.filtered(filter) = true;
+    }
+    if result == negated(Errno::ACCESS) {
+        let mut promise = registers;
+        let words = [abi::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0];
+        for (index, word) in words.into_iter().enumerate() {
+            promise.set_argument(index, u64::from(word.unsigned_abs()));
+        }
+        promise.again(abi::SYS_prctl);
+        let _ = promise.store(tid);
+        let after = After::Promised(Box::new(registers), filter);
+        tracer.set_phase(tid, Phase::InCall(Pending { after, before: None, entering: true }));
+        return stopped.resume(Resume::ToSyscallStop, 0);
     }
     let _ = registers.store(tid);
     stopped.run();

@@ -31,8 +31,16 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             number if number < 0 => Err(Errno::ACCESS),
             _ => task_argument(tracer, entry, 1),
         },
-        abi::SYS_capget => capget(tracer, entry),
+        abi::SYS_capget | abi::SYS_capset => capabilities(tracer, entry),
         abi::SYS_timer_create => timer_create(tracer, entry),
+        abi::SYS_clock_gettime
+        | abi::SYS_clock_getres
+        | abi::SYS_clock_nanosleep
+        | abi::SYS_clock_settime
+        | abi::SYS_clock_adjtime => {
+            clock(tracer, entry)?;
+            Ok(Outcome::Then(After::Restore))
+        }
         abi::SYS_prctl => prctl(tracer, entry),
         _ => task_argument(tracer, entry, 0),
     }
@@ -66,22 +74,38 @@ fn by_kind(tracer: &Tracer, entry: &mut Entry, [process, group]: [bool; 2]) -> H
 }
 
 /// The number is in the header: a version, then a number.
-fn capget(tracer: &Tracer, entry: &Entry) -> Handled {
+fn capabilities(tracer: &Tracer, entry: &Entry) -> Handled {
     exchange_number(tracer, entry, entry.long(0) + 4)
 }
 
 /// The number is in the `struct sigevent`, for `SIGEV_THREAD_ID`.
-fn timer_create(tracer: &Tracer, entry: &Entry) -> Handled {
+fn timer_create(tracer: &Tracer, entry: &mut Entry) -> Handled {
+    clock(tracer, entry)?;
     const NOTIFY: u64 = 12;
     const THREAD: u64 = 16;
     let at = entry.long(1);
     if at == 0 || memory::read_i32(entry.tid, at + NOTIFY)? != abi::SIGEV_THREAD_ID {
-        return Ok(Outcome::Native);
+        return Ok(Outcome::Then(After::Restore));
     }
     exchange_number(tracer, entry, at + THREAD).map_err(|errno| {
         // timer_create(2) has its own word for it.
         if errno == Errno::SRCH { Errno::INVAL } else { errno }
     })
+}
+
+/// The clock in the first argument may be a task's: the complement of its number, above three bits that say which of its
+/// clocks. See clock_getcpuclockid(3); kernel: `CPUCLOCK_PID`.
+fn clock(tracer: &Tracer, entry: &mut Entry) -> Result<(), Errno> {
+    const KIND: i32 = 0b111;
+    const OF_DESCRIPTOR: i32 = 0b011;
+    let clock = entry.int(0);
+    let number = !(clock >> 3);
+    if clock >= 0 || clock & OF_DESCRIPTOR == OF_DESCRIPTOR || number == 0 {
+        return Ok(());
+    }
+    let host = tracer.host_of(entry.id, number).ok_or(Errno::INVAL)?;
+    entry.set_int(0, !host.number() << 3 | clock & KIND);
+    Ok(())
 }
 
 fn exchange_number(tracer: &Tracer, entry: &Entry, at: u64) -> Handled {

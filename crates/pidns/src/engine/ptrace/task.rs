@@ -156,6 +156,8 @@ pub(super) enum After {
     MountProc,
     /// A filter was to be installed; then it goes on with these registers.
     Filtered(Box<Registers>, Filter),
+    /// The promise has been made that the filter needs.
+    Promised(Box<Registers>, Filter),
     /// A signal's information is stored there.
     Signal(u64),
     /// The memory is as before: it was changed for the kernel to read.
