@@ -220,7 +220,8 @@ fn leftovers_have_the_grace_and_no_longer() {
     let mut child =
         command.env(key, value).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = Lines::new(child.stdout.take().unwrap());
-    (lines.until("ready"), lines.until("ready"));
+    lines.until("ready");
+    lines.until("ready");
     let start = Instant::now();
     child.wait().unwrap();
     assert!(start.elapsed() >= Duration::from_millis(500));
