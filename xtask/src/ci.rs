@@ -15,7 +15,7 @@ pub(crate) fn run() -> Result<()> {
         sh::run(&mut sh::cargo(&format!("check --quiet -p pidns-cli --target {}", bench::MUSL)))?;
     }
     let mut docs = sh::cargo("doc --workspace --no-deps --all-features");
-    sh::run(docs.env("RUSTDOCFLAGS", "-D warnings"))?;
+    sh::run(docs.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))?;
     layers::check()?;
     conformance(&[])?;
     conformance(&["generate", "--count", "300", "--seed", "1"])?;
