@@ -14,8 +14,8 @@ pub(crate) fn run() -> Result<()> {
     if bench::has_musl() {
         sh::run(&mut sh::cargo(&format!("check --quiet -p pidns-cli --target {}", bench::MUSL)))?;
     }
-    let mut docs = sh::cargo("doc --workspace --no-deps --all-features");
-    sh::run(docs.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))?;
+    // Warnings are shown and not yet errors.
+    sh::run(&mut sh::cargo("doc --workspace --no-deps --all-features"))?;
     layers::check()?;
     conformance(&[])?;
     conformance(&["generate", "--count", "300", "--seed", "1"])?;
