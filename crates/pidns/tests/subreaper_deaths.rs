@@ -153,6 +153,8 @@ fn a_keeper_that_outlives_the_warden_is_waited_for() {
         "i=0; while [ $i -lt 200 ]; do setsid sleep 300 & i=$((i+1)); done; echo ready; read end",
     ));
     let all = running.everybody(3 + 200);
+    // So that the command does not end by itself: a wait closes its input.
+    let _stdin = running.child.stdin.take();
     kill(proc::parent(running.child.init_pid()).unwrap(), Kill::KILL);
     assert_eq!(running.child.wait().unwrap().signal(), Some(Signal::KILL));
     let left = all.iter().filter(|seen| seen.is_alive()).count();
