@@ -293,6 +293,10 @@ fn at_a_terminal_interrupts_stops_and_sizes_are_the_command_s() {
         terminal.press("\x03");
         terminal.expect("interrupted\r\n");
         terminal.expect("code 5\r\nready$ ");
+        if engine != "kernel" {
+            // Its session is another.
+            continue;
+        }
         terminal.enter(&format!("{exec}sh -c 'echo up; read x; echo got $x'"));
         terminal.expect("up\r\n");
         terminal.press("\x1a");

@@ -290,6 +290,12 @@ impl Child {
         [self.job.news(), self.job.pidfd()]
     }
 
+    /// Says whether the command was started in the caller's session and process group, where it gets what a terminal
+    /// sends to that group. So are all but those that have joined a job of the ptrace engine: they are in that job's.
+    pub fn is_in_callers_group(&self) -> bool {
+        self.job.is_in_callers_group()
+    }
+
     /// Sends a signal to the command.
     ///
     /// # Errors

@@ -93,7 +93,8 @@ pub fn send_with_descriptors(
 ) -> Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+    let too_many = descriptors.len() > MOST_DESCRIPTORS;
+    if too_many || !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(Errno::TOOBIG);
     }
     let parts = [IoSlice::new(bytes)];

@@ -18,7 +18,9 @@ directory if there is one of that path inside, else in /.
 
 When `pidns exec` ends, in whatever way, COMMAND is killed. What COMMAND has started then belongs to the namespace and \
 ends with it. In a job of the engine subreaper, which has no inside, it ends with COMMAND; COMMAND ends with the job. \
-A job of the engine ptrace that was started with --as-init cannot be entered.
+In a job of the engine \
+ptrace, it is in that job's session, and a shell has no job control there; one that was started with --as-init cannot \
+be entered.
 
 TARGET is the name of a job of this user, or the number of any process inside.
 

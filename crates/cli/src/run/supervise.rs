@@ -87,7 +87,7 @@ impl Signals {
             let [news, pidfd] = child.descriptors();
             poll::readable([self.taken.as_fd(), news, pidfd], None)?;
             while let Some(taken) = signal::take(&self.taken)? {
-                if is_for_command(&taken) {
+                if is_for_command(&taken, child) {
                     child.signal(taken.signal)?;
                 }
             }
@@ -103,7 +103,7 @@ impl Signals {
             signal::set_mask(blocked);
         }
         while let Some(taken) = signal::take(&self.taken)? {
-            if is_for_command(&taken)
+            if is_for_command(&taken, child)
                 && (taken.signal != Signal::CONT || self.is_left_behind(child)?)
             {
                 child.signal(taken.signal)?;
@@ -135,9 +135,11 @@ fn is_stopped(child: &Child) -> bool {
 }
 
 /// Says whether `taken` was meant for the command and has not reached it yet.
-fn is_for_command(taken: &Taken) -> bool {
+fn is_for_command(taken: &Taken, child: &Child) -> bool {
     match taken.signal {
         Signal::CHLD => false,
+        // What the terminal sends, it sends to our group alone.
+        _ if !child.is_in_callers_group() => true,
         // A hangup goes to the leader of the session only.
         Signal::HUP => taken.from_process() || tty::leads_session(),
         _ => taken.from_process(),

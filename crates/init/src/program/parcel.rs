@@ -79,3 +79,59 @@ fn words(header: &[u8; PARCEL_HEADER * WORD]) -> [usize; PARCEL_HEADER] {
     }
     numbers
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// A file of words, then bytes.
+    fn file(words: &[u64], bytes: &[u8]) -> std::fs::File {
+        let id = std::thread::current().id();
+        let name = std::format!("pidns-parcel-{}-{id:?}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let mut open = std::fs::File::options();
+        let mut file = open.read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mut all: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        all.extend_from_slice(bytes);
+        file.write_all(&all).unwrap();
+        file
+    }
+
+    fn unpack(words: &[u64], bytes: &[u8]) -> Result<Parcel> {
+        Parcel::unpack(file(words, bytes).as_raw_fd())
+    }
+
+    #[test]
+    fn a_command_comes_out_as_it_went_in() {
+        // Seven words: the size, two arguments, one entry of the environment, and the offsets with their zeros.
+        let words = [71, 2, 1, 64, 65, 0, 68, 0];
+        let parcel = unpack(&words, b"\0sh\0A=\0").unwrap();
+        assert_eq!(parcel.directory(), None);
+        assert_eq!(parcel.command().unwrap().name(), c"sh");
+        let environment: Vec<_> = parcel.environment().iter().collect();
+        assert_eq!(environment, [c"A="]);
+    }
+
+    #[test]
+    fn what_is_not_whole_or_points_elsewhere_is_refused() {
+        for words in [
+            &[][..],
+            &[16, 0],
+            &[40, 0, 0, 0, 0],
+            &[71, u64::MAX, 1, 64, 65, 0, 68, 0],
+            &[71, 2, u64::MAX, 64, 65, 0, 68, 0],
+            &[71, 1 << 60, 1, 64, 65, 0, 68, 0],
+            &[71, 2, 1, 72, 65, 0, 68, 0],
+            &[71, 2, 1, 8, 65, 0, 68, 0],
+        ] {
+            assert!(unpack(words, b"\0sh\0A=\0").is_err(), "{words:?}");
+        }
+    }
+}

@@ -134,6 +134,10 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     }
     /// A pidfd of number 1: readable once every process of the namespace has gone.
     fn pidfd(&self) -> BorrowedFd<'_>;
+    /// Whether the command was started in the caller's session and process group.
+    fn is_in_callers_group(&self) -> bool {
+        true
+    }
     /// A pidfd of number 1, where that is not whose end tells that all are gone.
     fn number_one(&self) -> Option<BorrowedFd<'_>> {
         None

@@ -39,7 +39,7 @@ pub(super) fn launch(path: &Path, spec: &Spec) -> Result<Box<dyn Job>, SpawnErro
         _ => return Err(lost(Errno::SRCH)),
     };
     let number = control.await_start()?;
-    Ok(Box::new(Visit { pid, pidfd, control, number: Some(number) }))
+    Ok(Box::new(Visit { pid, pidfd, control, number: Some(number), is_callers: false }))
 }
 
 /// The command's standard descriptors, all three.

@@ -28,6 +28,8 @@ pub(super) struct Visit {
     pub(super) control: Control,
     /// The command's number inside.
     pub(super) number: Option<u32>,
+    /// Whether the caller has made it, and not number 1.
+    pub(super) is_callers: bool,
 }
 
 /// Starts `spec` in `namespace`.
@@ -52,7 +54,7 @@ pub(super) fn launch(namespace: &PidNamespace, spec: &Spec) -> Result<Box<dyn Jo
         Ok(command) => {
             let number = namespace::innermost(command);
             let Launched { pid, pidfd, .. } = visitor;
-            Ok(Box::new(Visit { pid, pidfd, control, number }))
+            Ok(Box::new(Visit { pid, pidfd, control, number, is_callers: true }))
         }
         Err(error) => {
             give_up(&visitor.pidfd);
@@ -68,6 +70,10 @@ impl Job for Visit {
 
     fn number(&self) -> Option<u32> {
         self.number
+    }
+
+    fn is_in_callers_group(&self) -> bool {
+        self.is_callers
     }
 
     fn pidfd(&self) -> BorrowedFd<'_> {
