@@ -1,5 +1,6 @@
 //! SIGKILL of everybody who takes part, at any moment: nothing is left.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Signals to `pidns run`, and in pipelines and scripts around it.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -200,7 +200,7 @@ fn a_shell_with_job_control_works_inside() {
     terminal.press("\x1a");
     terminal.expect("Stopped");
     terminal.expect("inner$ ");
-    terminal.enter("kill -9 %1; wait; exit 4");
+    terminal.enter("kill -9 %1; fg; exit 4");
     terminal.expect("ready$ ");
     terminal.enter("echo status $?");
     terminal.expect("status 4");

@@ -1,5 +1,6 @@
 //! Callers of all kinds: many threads, threads that end, ones that wait for everything, or have much memory.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -33,7 +33,8 @@ pub(crate) fn search() -> OsString {
     let before = std::env::var_os("PATH").unwrap_or_default();
     let own = path().parent().map(Path::to_owned);
     let all = own.into_iter().chain(std::env::split_paths(&before));
-    std::env::join_paths(all.filter(|directory| std::fs::read_dir(directory).is_ok())).unwrap()
+    std::env::join_paths(all.filter(|directory| std::fs::read_dir(directory).is_ok()))
+        .expect("the parts of a PATH make a PATH")
 }
 
 fn clean(mut command: Command) -> Command {
@@ -54,7 +55,7 @@ pub(crate) const MODES: [&[&str]; 2] =
 
 /// The exit code, and what was written to standard output and standard error.
 pub(crate) fn ended(command: &mut Command) -> (i32, String, String) {
-    let output = command.output().unwrap();
+    let output = command.output().expect("it can be started");
     (code(&output), text(&output.stdout), text(&output.stderr))
 }
 
