@@ -16,6 +16,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("rep.case", include_str!("../cases/rep.case")),
     ("zap.case", include_str!("../cases/zap.case")),
     ("ptr.case", include_str!("../cases/ptr.case")),
+    ("found.case", include_str!("../cases/found.case")),
     ("rbt.case", include_str!("../cases/rbt.case")),
     ("wai.case", include_str!("../cases/wai.case")),
 ];

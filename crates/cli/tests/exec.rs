@@ -5,7 +5,8 @@ mod steer;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 
-use steer::{Foreign, Job, eventually, have, json, lives, output, pidns, stderr, stdout};
+use pidns_testkit::Terminal;
+use steer::{Foreign, Job, PIDNS, eventually, have, json, lives, output, pidns, stderr, stdout};
 
 const ENGINES: [&str; 3] = ["kernel", "ptrace", "subreaper"];
 
@@ -275,4 +276,30 @@ fn a_traced_command_that_is_number_1_takes_nobody_in() {
     }
     drop(run.stdin.take());
     run.wait().expect("it is ours");
+}
+
+#[test]
+fn at_a_terminal_interrupts_stops_and_sizes_are_the_command_s() {
+    for engine in INSIDE {
+        let Some(job) = job(engine, "terminal") else { continue };
+        let Some(mut terminal) = Terminal::shell() else { return };
+        let exec = format!("{PIDNS} exec {} -- ", job.name);
+        terminal.enter(&format!("{exec}sh -c 'stty size; tty -s && echo a-terminal'"));
+        terminal.expect("24 80\r\na-terminal\r\nready$ ");
+        let script =
+            r#"trap "echo interrupted; exit 5" INT; echo up; while :; do sleep 0.01; done"#;
+        terminal.enter(&format!("{exec}sh -c '{script}'; echo code $?"));
+        terminal.expect("up\r\n");
+        terminal.press("\x03");
+        terminal.expect("interrupted\r\n");
+        terminal.expect("code 5\r\nready$ ");
+        terminal.enter(&format!("{exec}sh -c 'echo up; read x; echo got $x'"));
+        terminal.expect("up\r\n");
+        terminal.press("\x1a");
+        terminal.expect("Stopped");
+        terminal.expect("ready$ ");
+        terminal.enter("fg");
+        terminal.enter("word");
+        terminal.expect("got word\r\nready$ ");
+    }
 }

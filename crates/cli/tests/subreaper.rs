@@ -107,6 +107,38 @@ fn sigkill_of_its_whole_group_at_any_moment_leaves_nothing() {
 }
 
 #[test]
+fn without_proc_or_with_that_of_others_nothing_is_left() {
+    let Some(unshare) = pidns_testkit::find("unshare") else { return };
+    let leave = "setsid sleep 300 & (sleep 300 & sleep 300; :) & exit 7";
+    let places = [("--mount", "mount -t tmpfs none /proc"), ("--pid", ":")];
+    for (option, setup) in places {
+        let program = user::program(env!("CARGO_BIN_EXE_pidns"));
+        let run = |setup: &str, mark: &Mark, command: &[&str]| {
+            let (key, value) = mark.env();
+            Command::new(&unshare)
+                .args(["--user", "--map-root-user", option, "--fork", "sh", "-ec"])
+                .args([&format!("{setup}; exec \"$@\""), "sh"])
+                .args(command)
+                .env(key, value)
+                .output()
+                .unwrap()
+        };
+        let mark = Mark::new();
+        if !run(setup, &mark, &["true"]).status.success() {
+            pidns_testkit::skipped!("{option} and {setup} do not work here");
+            continue;
+        }
+        let program = program.to_str().unwrap();
+        let inside =
+            format!("{program} run --engine subreaper -- sh -c '{leave}'; echo $?; sleep 0");
+        let output = run(setup, &mark, &["sh", "-c", &inside]);
+        // With the namespace go those in it, so it is from inside that they have to be gone.
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "7\n", "{}", stderr(&output));
+        mark.assert_gone();
+    }
+}
+
+#[test]
 fn who_cannot_be_killed_is_named() {
     // A copy of setpriv that is root for everybody starts a process that an unprivileged keeper may not signal.
     let (Some(setpriv), true) = (pidns_testkit::find("setpriv"), user::is_root()) else { return };
@@ -173,8 +205,9 @@ fn an_interrupt_reaches_the_command_once() {
 #[test]
 fn a_job_is_stopped_and_goes_on_in_the_foreground() {
     let Some((mut terminal, run)) = shell() else { return };
+    // It starts nobody: a shell that is in vfork(2) when ^Z comes is not stopped, but its child is.
     terminal.enter(&format!(
-        "{run} sh -c 'trap \"echo -on-\" CONT; trap \"exit 3\" QUIT; echo -up-; while :; do sleep 0.02; done'"
+        "{run} sh -c 'trap \"echo -on-\" CONT; trap \"exit 3\" QUIT; echo -up-; while :; do read x; done'"
     ));
     terminal.expect("-up-");
     for _ in 0..3 {

@@ -219,7 +219,7 @@ impl<G, T> TaskSet<G, T> {
         if let Some(signal) = signal.filter(|_| !(deaf && ignores)) {
             // The signal tells of the leader's own end, wait of the process's: not the same after reboot(2).
             let status = self.tasks[leader].status;
-            self.send_child_signal(to, group, signal, status.as_child_info(), sink);
+            self.send_child_signal(parent, group, signal, status.as_child_info(), sink);
         }
         if !deaf {
             self.recount(group);

@@ -91,7 +91,7 @@ impl<G, T> TaskSet<G, T> {
         let to = self.group_of(parent);
         if !self.groups[to].has(GroupFlags::NOCLDSTOP) && !self.groups[to].ignored.has(Signal::CHLD)
         {
-            self.send_child_signal(to, group, Signal::CHLD, what, sink);
+            self.send_child_signal(parent, group, Signal::CHLD, what, sink);
         }
         self.wake_waiters(parent, sink);
     }

@@ -148,7 +148,9 @@ impl<G, T> TaskSet<G, T> {
         }
         let (info, from_above) = self.as_seen(target, info, source);
         self.prepare(group, info.signal, sink);
-        if self.is_ignored(target, info.signal, from_above) {
+        // A thread that has exited takes nothing more, though its process may.
+        let lost = scope == Scope::Thread && !self.tasks[target].is_live();
+        if lost || self.is_ignored(target, info.signal, from_above) {
             return Ok(());
         }
         if info.signal == Signal::KILL {
@@ -179,16 +181,16 @@ impl<G, T> TaskSet<G, T> {
         let _lost = self.send(target, scope, info, source, sink);
     }
 
-    /// Tells a parent of what its child did. // SIG-26
+    /// Tells a parent of what its child did. The thread that forked it is asked first, and its mask decides whether a signal
+    /// that would be ignored is kept (kernel: `do_notify_parent`). // SIG-26
     pub(crate) fn send_child_signal(
         &mut self,
-        parent: GroupIx,
+        to: TaskIx,
         child: GroupIx,
         signal: Signal,
         (code, status): (SigCode, i32),
         sink: Sink<'_, G, T>,
     ) {
-        let to = self.groups[parent].leader;
         let pid = Pid::raw_or_zero(self.group_nr(child, self.active_ns(to)));
         let info = SigInfo { signal, code, pid, uid: 0, value: status as u64 };
         let source = Source::Task(self.groups[child].leader);

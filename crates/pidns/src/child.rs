@@ -19,6 +19,18 @@ use crate::trace;
 
 /// A command that runs in its PID namespace, with all that it has started. Dropping it destroys the namespace.
 ///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// let mut job = pidns::Command::new("sh").args(["-c", "sleep 100 & sleep 100"]).spawn()?;
+/// if job.wait_timeout(Duration::from_secs(1))?.is_none() {
+///     job.kill()?; // the shell and both sleeps
+/// }
+/// let status = job.wait()?;
+/// # let _ = status;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Of a command that was started in a namespace that was there before, by [`PidNamespace::spawn`], all that is said
 /// here of the namespace is true of that command alone: it is what is waited for and killed.
 #[derive(Debug)]

@@ -64,6 +64,12 @@ impl Stage {
 }
 
 /// Why a command was not started: the stage, and the kernel's error there. Nothing was left running.
+///
+/// ```no_run
+/// let error = pidns::Command::new("/no/such/program").spawn().expect_err("there is none");
+/// assert_eq!(error.stage(), pidns::Stage::Exec);
+/// assert_eq!(error.to_string(), "cannot execute the command: No such file or directory");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SpawnError {

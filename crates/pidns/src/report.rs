@@ -4,7 +4,20 @@ use std::time::Duration;
 
 use crate::{Engine, ExitStatus, PassedOver, Process};
 
-/// What is known of a job. Complete once [`Child::wait`](crate::Child::wait) has returned.
+/// What is known of a job.
+///
+/// ```no_run
+/// use pidns::{Command, Leftovers};
+///
+/// let mut job = Command::new("./test").leftovers(Leftovers::List).spawn()?;
+/// job.wait()?;
+/// for leak in job.report().leaks.iter().flatten() {
+///     println!("left behind: {:?}", leak.command);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Complete once [`Child::wait`](crate::Child::wait) has returned.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Report {

@@ -7,6 +7,14 @@ use pidns_sys::signal::Signal;
 use pidns_sys::wait::Change;
 
 /// How a command ended: by itself with a code, or by a signal.
+///
+/// ```no_run
+/// let status = pidns::Command::new("sh").args(["-c", "kill -9 $$"]).status()?;
+/// assert_eq!((status.code(), status.signal()), (None, Some(pidns::Signal::KILL)));
+/// assert_eq!(status.shell_code(), 137);
+/// assert_eq!(status.to_string(), "killed by SIGKILL");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExitStatus(End);
 

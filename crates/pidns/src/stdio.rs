@@ -9,6 +9,14 @@ use pidns_sys::fd;
 use crate::error::{SpawnError, Stage};
 
 /// Where a standard descriptor of a command leads. See [`std::process::Stdio`].
+///
+/// ```no_run
+/// use pidns::{Command, Stdio};
+///
+/// let log = std::fs::File::create("build.log")?;
+/// Command::new("make").stdin(Stdio::null()).stdout(log).status()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Stdio(Kind);
 

@@ -99,6 +99,39 @@ fn another_keeper_and_its_command() {
 }
 
 #[test]
+fn children_of_other_threads_than_the_first() {
+    const NAME: &str = "children_of_other_threads_than_the_first";
+    if again::role().is_some() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        for _ in 0..20 {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                let child = std::process::Command::new("sleep").arg("300").spawn().unwrap();
+                sender.send(child.id()).unwrap();
+                loop {
+                    std::thread::park();
+                }
+            });
+        }
+        assert_eq!(receiver.iter().take(20).count(), 20);
+        println!("\nready");
+        loop {
+            std::thread::park();
+        }
+    }
+    let program = std::env::current_exe().unwrap();
+    let arguments = again::arguments(NAME).join(" ");
+    let mut command = shell(&format!("{} {arguments} & read end", program.display()));
+    let (key, role) = again::variable("threads");
+    command.env(key, role);
+    let mut running = Running::start_command(command);
+    let all = running.everybody(OWN + 21);
+    running.end();
+    running.child.wait().unwrap();
+    running.assert_gone(&all);
+}
+
+#[test]
 fn generations_deeper_than_one_look_goes() {
     let chain =
         "d() { if [ $1 -gt 0 ]; then d $(($1-1)) & wait; else exec sleep 300; fi; }; d 100 &";
@@ -220,7 +253,8 @@ fn leftovers_have_the_grace_and_no_longer() {
     let mut child =
         command.env(key, value).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = Lines::new(child.stdout.take().unwrap());
-    (lines.until("ready"), lines.until("ready"));
+    lines.until("ready");
+    lines.until("ready");
     let start = Instant::now();
     child.wait().unwrap();
     assert!(start.elapsed() >= Duration::from_millis(500));

@@ -12,6 +12,7 @@
 //! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
 //!   that shares all memory.
 //! * [`environ`]: the caller's environment, exactly.
+//! * [`raw_clone`] and its neighbours: calls as bare as the kernel has them, which the conformance cases play with.
 
 #[cfg(target_arch = "x86_64")]
 pub mod abi;

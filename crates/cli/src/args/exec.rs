@@ -10,19 +10,19 @@ use pidns::Signal;
 use crate::text;
 
 const AFTER: &str = "\
-COMMAND gets what number 1 of the namespace has: its PID, mount, user, network, IPC, UTS and cgroup namespaces and its root
-directory, so that /proc shows what is inside. It keeps who you are, except in a user namespace in which you are nobody:
-there it is who number 1 is. It is not bound by what else may bind number 1: cgroups, seccomp filters, dropped
-capabilities. Its standard descriptors, terminal and process group are those of `pidns exec`, and it starts in the same
+COMMAND gets what number 1 of the namespace has: its PID, mount, user, network, IPC, UTS and cgroup namespaces and its root \
+directory, so that /proc shows what is inside. It keeps who you are, except in a user namespace in which you are nobody: \
+there it is who number 1 is. It is not bound by what else may bind number 1: cgroups, seccomp filters, dropped \
+capabilities. Its standard descriptors, terminal and process group are those of `pidns exec`, and it starts in the same \
 directory if there is one of that path inside, else in /.
 
-When `pidns exec` ends, in whatever way, COMMAND is killed. What COMMAND has started then belongs to the namespace and
-ends with it. In a job of the engine subreaper, which has no inside, it ends with COMMAND; COMMAND ends with the job.
+When `pidns exec` ends, in whatever way, COMMAND is killed. What COMMAND has started then belongs to the namespace and \
+ends with it. In a job of the engine subreaper, which has no inside, it ends with COMMAND; COMMAND ends with the job. \
 A job of the engine ptrace that was started with --as-init cannot be entered.
 
 TARGET is the name of a job of this user, or the number of any process inside.
 
-Exit status: as that of `pidns run`: COMMAND's own; 128+N if signal N killed it; 124 if it ran out of time; 125 if pidns
+Exit status: as that of `pidns run`: COMMAND's own; 128+N if signal N killed it; 124 if it ran out of time; 125 if pidns \
 failed; 126 if COMMAND cannot be executed; 127 if it is not found.
 
 Examples:

@@ -7,8 +7,8 @@ use clap::Args;
 use crate::text;
 
 const AFTER: &str = "\
-Without TARGET: all PID namespaces below this one that have processes, whoever made them, each with its number 1's
-process, level (how many namespaces it is inside of), engine, name, user, age, number of processes, and command. With
+Without TARGET: all PID namespaces below this one that have processes, whoever made them, each with its number 1's \
+process, level (how many namespaces it is inside of), engine, name, user, age, number of processes, and command. With \
 TARGET, the processes in it, as a tree, each with its number here and its number inside.
 
 TARGET is the name of a job of this user, or the number of any process inside.

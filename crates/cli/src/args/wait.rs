@@ -7,8 +7,8 @@ use clap::Args;
 use crate::text;
 
 const AFTER: &str = "\
-Exit status: that of the command, as `pidns run` ends with it, where it can be known: of a job that has a name, always;
-of others that of number 1, which Linux tells since 6.15, and 0 where it does not. 124 if --timeout was too short, 125
+Exit status: that of the command, as `pidns run` ends with it, where it can be known: of a job that has a name, always; \
+of others that of number 1, which Linux tells since 6.15, and 0 where it does not. 124 if --timeout was too short, 125 \
 if pidns failed.
 
 TARGET is the name of a job of this user, or the number of any process inside.

@@ -14,6 +14,14 @@ use crate::error::{SpawnError, Stage};
 pub(crate) const ORDER: [Engine; 3] = [Engine::Kernel, Engine::Ptrace, Engine::Subreaper];
 
 /// An engine that does not work here, and was passed over for another.
+///
+/// ```no_run
+/// let job = pidns::Command::new("true").spawn()?;
+/// for passed in &job.report().passed_over {
+///     println!("not {}: {}", passed.engine.name(), passed.error);
+/// }
+/// # Ok::<(), pidns::SpawnError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PassedOver {

@@ -11,6 +11,13 @@ use crate::Engine;
 use crate::registry::{self, Record};
 
 /// A PID namespace in a list, as it was when it was looked at.
+///
+/// ```
+/// for namespace in pidns::PidNamespace::list()? {
+///     println!("{} {} {:?}", namespace.init_pid, namespace.processes, namespace.command);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Summary {

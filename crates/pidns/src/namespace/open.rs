@@ -13,6 +13,14 @@ use crate::Engine;
 use crate::registry::{self, Entry, Record};
 
 /// Why no namespace was found.
+///
+/// ```
+/// use pidns::{OpenError, PidNamespace};
+///
+/// // Nothing outside of a namespace below the caller's own is ever meant.
+/// let own = PidNamespace::of_process(std::process::id());
+/// assert!(matches!(own, Err(OpenError::Outside)));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -9,6 +9,18 @@
 //! can be made into are tested by facts that are made up. [`Cause`] is the vocabulary: what stands in the way, and what
 //! would remove it.
 //!
+//! ```
+//! let diagnosis = pidns::probe::Facts::collect().diagnose();
+//! for verdict in &diagnosis.verdicts {
+//!     if let Some((error, cause)) = verdict.trouble() {
+//!         println!("{}: {error}, because {cause}", verdict.engine().name());
+//!     }
+//! }
+//! // What commands are run with here, unless they say otherwise.
+//! let auto = diagnosis.auto();
+//! # let _ = auto;
+//! ```
+//!
 //! [`Engine::Auto`](crate::Engine::Auto) needs none of this: it tries the engines themselves.
 
 mod cause;

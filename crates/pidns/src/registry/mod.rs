@@ -62,7 +62,15 @@ impl std::fmt::Display for BadName {
 
 impl std::error::Error for BadName {}
 
-/// Says whether `name` can be the name of a job.
+/// Says whether `name` can be the name of a job: one word of at most 128 bytes that is no number.
+///
+/// ```
+/// use pidns::{BadName, check_name};
+///
+/// assert_eq!(check_name("nightly-build"), Ok(()));
+/// assert_eq!(check_name("4711"), Err(BadName::Number));
+/// assert_eq!(check_name("a/b"), Err(BadName::Character));
+/// ```
 ///
 /// # Errors
 /// What is wrong with it.

@@ -51,8 +51,12 @@ pub fn next_event(wait: Wait) -> Result<Option<(Tid, Event)>> {
     wait_for(-1, wait)
 }
 
-/// Waits for the next event of this child or tracee of the calling thread.
-pub(crate) fn event_of(tid: Tid, wait: Wait) -> Result<Option<Event>> {
+/// Waits for the next event of this child or tracee of the calling thread. Unlike [`next_event`], this costs the same
+/// however many there are.
+///
+/// # Errors
+/// `ECHILD` where it is none, or has been collected.
+pub fn event_of(tid: Tid, wait: Wait) -> Result<Option<Event>> {
     wait_for(tid.number(), wait).map(|found| found.map(|(_, event)| event))
 }
 

@@ -164,6 +164,8 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         outside,
         home,
         roster,
+        dying: Vec::new(),
+        patience: 0,
         image: None,
         init: Some(init),
         ended: None,

@@ -38,6 +38,9 @@ pub(super) struct Tracer {
     /// The first init's namespace, and who is in it: for the caller to look at.
     pub(super) home: NsId,
     pub(super) roster: Roster,
+    /// Whom we have killed, and how many events to let pass before a look at them.
+    pub(super) dying: Vec<Tid>,
+    pub(super) patience: usize,
     /// The first init, if it is our own `pidns-init`.
     pub(super) image: Option<Tid>,
     /// The host's number of the first init, and how it ended.
@@ -77,14 +80,45 @@ impl Tracer {
                 (Err(Errno::CHILD), Some(status)) => return Ok(status),
                 (Err(errno), _) => return Err(errno),
             };
-            match event {
-                Event::Stopped(stop) => self.on_stop(Stopped::new(tid), stop),
-                Event::Exited(code) => exit::ended(self, tid, ExitStatus::exited(code)),
-                Event::Killed { signal, dumped } => {
-                    exit::ended(self, tid, exit::killed(signal, dumped))
+            self.handle(tid, event);
+            self.look_at_dying();
+        }
+    }
+
+    fn handle(&mut self, tid: Tid, event: Event) {
+        match event {
+            Event::Stopped(stop) => self.on_stop(Stopped::new(tid), stop),
+            Event::Exited(code) => exit::ended(self, tid, ExitStatus::exited(code)),
+            Event::Killed { signal, dumped } => {
+                exit::ended(self, tid, exit::killed(signal, dumped));
+            }
+        }
+        self.settle();
+    }
+
+    /// Looks at those that we have killed, one by one. A wait for anybody looks through all tracees for one that has
+    /// something to tell, so that the end of many would take time by their square.
+    fn look_at_dying(&mut self) {
+        const FEW: usize = 32;
+        self.patience = self.patience.saturating_sub(1);
+        while self.dying.len() >= FEW && self.patience == 0 {
+            let count = self.dying.len();
+            let mut told = 0;
+            for tid in std::mem::take(&mut self.dying) {
+                let mut there = self.tasks.contains_key(&tid);
+                while there && let Ok(Some(event)) = ptrace::event_of(tid, Wait::Poll) {
+                    told += 1;
+                    self.handle(tid, event);
+                    there = self.tasks.contains_key(&tid);
+                }
+                if there {
+                    self.dying.push(tid);
                 }
             }
-            self.settle();
+            if told < count / 4 {
+                // They need time: meanwhile it is the others' turn.
+                self.patience = count / 4;
+            }
         }
     }
 
@@ -183,11 +217,12 @@ impl Tracer {
         }
     }
 
-    fn kill(&self, task: TaskId) {
+    fn kill(&mut self, task: TaskId) {
         let Some(tid) = self.tid(task) else { return };
         if let Some(entry) = self.tasks.get(&tid) {
             // The number is its own: we have not collected it.
             let _ = ptrace::signal_task(entry.process, tid, pidns_sys::abi::SIGKILL);
+            self.dying.push(tid);
         }
     }
 
