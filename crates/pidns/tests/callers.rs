@@ -29,6 +29,18 @@ fn a_job_outlives_the_thread_that_started_it() {
 }
 
 #[test]
+fn a_job_that_is_bound_to_its_thread_does_not_outlive_it() {
+    both(|mode| {
+        let spawn = move || {
+            let mut command = mode.shell("setsid sleep 300 & sleep 300; :");
+            command.bind_to_thread().spawn().unwrap()
+        };
+        let mut child = thread::spawn(spawn).join().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(pidns::Signal::KILL));
+    });
+}
+
+#[test]
 fn many_threads_start_jobs_at_once_and_none_holds_anothers_pipe() {
     const THREADS: u8 = 16;
     both(|mode| {

@@ -49,6 +49,15 @@ pub(crate) fn run<const N: usize>(arguments: [&str; N]) -> Command {
     command
 }
 
+/// Sends a signal, by its name or number, to a process or, with a minus, to a group. Every shell can do it; not every
+/// machine has a kill(1).
+#[track_caller]
+pub(crate) fn kill(signal: &str, target: &str) {
+    let script = format!("kill -{signal} {target}");
+    let status = Command::new("sh").args(["-c", &script]).status().expect("there is a shell");
+    assert!(status.success(), "{script}");
+}
+
 /// How the kernel's namespaces are had: the options for it.
 pub(crate) const MODES: [&[&str]; 2] =
     [&["--engine", "kernel"], &["--engine", "kernel", "--as-init"]];
