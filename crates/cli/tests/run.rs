@@ -1,5 +1,6 @@
 //! `pidns run`: every option, and every exit code.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! SIGKILL of everybody who takes part, at any moment: nothing is left.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 
@@ -7,7 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use pidns_testkit::{Lines, Mark, proc, user};
-use support::run;
+use support::{kill, run};
 
 /// How often the supervisor is killed.
 const ROUNDS: u64 = 200;
@@ -81,9 +82,7 @@ fn killed(options: &[&str], whom: impl Fn(&proc::Seen) -> bool) -> Option<i32> {
     // The supervisor, number 1 or the guard, the command, and three more.
     let all = mark.wait_for(6);
     let target = all.iter().find(|seen| seen.pid != child.id() && whom(seen)).expect("it is there");
-    let status =
-        std::process::Command::new("kill").args(["-9", &target.pid.to_string()]).status().unwrap();
-    assert!(status.success());
+    kill("9", &target.pid.to_string());
     let code = child.wait().unwrap().code();
     mark.assert_gone();
     assert!(all.iter().all(|seen| !seen.is_there()));
@@ -93,6 +92,35 @@ fn killed(options: &[&str], whom: impl Fn(&proc::Seen) -> bool) -> Option<i32> {
 fn number(seen: &proc::Seen) -> Option<u32> {
     let own = proc::numbers(std::process::id()).len();
     proc::numbers(seen.pid).get(own).copied()
+}
+
+/// Kills the supervisor after a signal `before` to somebody else.
+#[track_caller]
+fn supervisor_killed(options: &[&str], before: &str, whom: impl Fn(&proc::Seen) -> bool) {
+    let mark = Mark::new();
+    let (key, value) = mark.env();
+    let mut command = run([]);
+    command.args(options).args(["--", "sh", "-c", STAY]).env(key, value);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    Lines::new(child.stdout.take().unwrap()).until("ready");
+    let all = mark.wait_for(6);
+    let target = all.iter().find(|seen| seen.pid != child.id() && whom(seen)).expect("it is there");
+    kill(before, &format!("{}; kill -9 {}", target.pid, child.id()));
+    child.wait().unwrap();
+    mark.wait_gone();
+}
+
+#[test]
+fn of_the_supervisor_while_number_1_is_stopped() {
+    for mode in [&["--engine", "kernel"][..], &["--engine", "kernel", "--as-init"]] {
+        supervisor_killed(mode, "STOP", |seen| number(seen) == Some(1));
+    }
+}
+
+#[test]
+fn of_the_supervisor_and_the_guard_together() {
+    let as_init = ["--engine", "kernel", "--as-init"];
+    supervisor_killed(&as_init, "KILL", |seen| number(seen).is_none());
 }
 
 #[test]

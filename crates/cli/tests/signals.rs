@@ -1,19 +1,14 @@
 //! Signals to `pidns run`, and in pipelines and scripts around it.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use pidns_testkit::{Lines, Mark, eventually, find, user};
-use support::{MODES, ended, run, shell};
-
-/// Sends a signal as kill(1) does.
-fn kill(signal: &str, target: &str) {
-    let status = Command::new("kill").args([&format!("-{signal}"), "--", target]).status().unwrap();
-    assert!(status.success(), "kill -{signal} {target}");
-}
+use support::{MODES, ended, kill, run, shell};
 
 /// `pidns run` with a command that has said `ready`.
 struct Running {

@@ -73,7 +73,7 @@ pub struct Config {
     pub magic: u32,
     /// A [`Role`], as a number.
     pub role: u32,
-    /// Bits of [`Config::HOLD`] and [`Config::INHERIT`].
+    /// Bits: [`Config::HOLD`] and those after it.
     pub flags: u32,
     /// Sent to a command that is out of time, and to those it left behind, if [`grace_ns`](Self::grace_ns) is not 0.
     pub signal: u32,
@@ -96,8 +96,13 @@ impl Config {
     /// Flag: the command has all descriptors that the image was started with, but those that lead to the supervisor;
     /// without it, only 0, 1 and 2.
     pub const INHERIT: u32 = 2;
+
     /// Flag for a [`Role::Keeper`]: on [`TARGET_FD`] is a pidfd of another process, whose end is to be the command's.
     pub const WITH_TARGET: u32 = 4;
+
+    /// Flag, for number 1: the end of the thread that has started it is its own, by PR_SET_PDEATHSIG(2const), not only
+    /// until the command is executed.
+    pub const BOUND: u32 = 8;
 }
 
 /// The second record to a [`Role::Visitor`].

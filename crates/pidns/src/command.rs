@@ -93,6 +93,7 @@ pub struct Command {
     leftovers: Leftovers,
     name: Option<String>,
     descriptors: Descriptors,
+    bound: bool,
 }
 
 /// What a command wrote, and how it ended.
@@ -129,6 +130,7 @@ impl Command {
             leftovers: Leftovers::Ignore,
             name: None,
             descriptors: Descriptors::Standard,
+            bound: false,
         }
     }
 
@@ -259,6 +261,17 @@ impl Command {
         self
     }
 
+    /// Binds the command to the calling thread too: when that ends, number 1 is killed, by a parent-death signal
+    /// (`PR_SET_PDEATHSIG`). For callers whose thread lives as long as they do, as a main thread does.
+    ///
+    /// The death of the caller is the command's without that. But it takes a number 1 or a guard that notices, and
+    /// somebody outside may have stopped number 1, or may kill caller and guard at once. The kernel needs nobody. Only
+    /// the engine [`Kernel`](Engine::Kernel) does it.
+    pub fn bind_to_thread(&mut self) -> &mut Self {
+        self.bound = true;
+        self
+    }
+
     /// Starts the command and returns once its program has been executed.
     ///
     /// # Errors
@@ -380,6 +393,7 @@ impl Command {
             signal: self.signal,
             grace: self.grace,
             hold,
+            bound: self.bound,
             beside: None,
         })
     }

@@ -1,5 +1,6 @@
 //! Callers of all kinds: many threads, threads that end, ones that wait for everything, or have much memory.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 
@@ -24,6 +25,18 @@ fn a_job_outlives_the_thread_that_started_it() {
         assert_eq!(child.try_wait().unwrap(), None);
         child.stdin.as_mut().unwrap().write_all(b"").unwrap();
         assert!(child.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn a_job_that_is_bound_to_its_thread_does_not_outlive_it() {
+    both(|mode| {
+        let spawn = move || {
+            let mut command = mode.shell("setsid sleep 300 & sleep 300; :");
+            command.bind_to_thread().spawn().unwrap()
+        };
+        let mut child = thread::spawn(spawn).join().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(pidns::Signal::KILL));
     });
 }
 

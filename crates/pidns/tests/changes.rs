@@ -1,5 +1,6 @@
 //! What becomes known of a command while it runs.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Which descriptors reach a command, and what becomes of those of the caller.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Ends that others bring about: the caller, a time limit, SIGKILL from anywhere.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

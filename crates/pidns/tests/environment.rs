@@ -1,5 +1,6 @@
 //! What a command finds: arguments, environment, directory, signals.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

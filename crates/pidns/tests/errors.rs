@@ -1,5 +1,6 @@
 //! Why a command was not started: each stage, with the kernel's own error; and nothing left.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The caller gets the command's own end.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Descriptors: copies, packets, programs without a name, waiting; and the environment.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

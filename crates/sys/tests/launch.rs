@@ -1,4 +1,5 @@
 //! Every step of a launch, on the real kernel.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::ffi::{CStr, CString};
 use std::fs::File;

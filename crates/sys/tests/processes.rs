@@ -1,5 +1,6 @@
 //! pidfds and the ends of processes.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Signals as data.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::ffi::CString;
 use std::process::Command;

@@ -37,6 +37,8 @@ fn command(run: &Run, signals: &supervise::Signals) -> Command {
         .args(&run.command[1..])
         .signal(run.signal)
         .grace(run.grace)
+        // We have one thread.
+        .bind_to_thread()
         .signal_mask(signals.mask_before());
     command.engine(match run.engine {
         args::Engine::Auto => pidns::Engine::Auto,

@@ -33,7 +33,8 @@ pub(crate) fn search() -> OsString {
     let before = std::env::var_os("PATH").unwrap_or_default();
     let own = path().parent().map(Path::to_owned);
     let all = own.into_iter().chain(std::env::split_paths(&before));
-    std::env::join_paths(all.filter(|directory| std::fs::read_dir(directory).is_ok())).unwrap()
+    std::env::join_paths(all.filter(|directory| std::fs::read_dir(directory).is_ok()))
+        .expect("the parts of a PATH make a PATH")
 }
 
 fn clean(mut command: Command) -> Command {
@@ -48,13 +49,22 @@ pub(crate) fn run<const N: usize>(arguments: [&str; N]) -> Command {
     command
 }
 
+/// Sends a signal, by its name or number, to a process or, with a minus, to a group. Every shell can do it; not every
+/// machine has a kill(1).
+#[track_caller]
+pub(crate) fn kill(signal: &str, target: &str) {
+    let script = format!("kill -{signal} {target}");
+    let status = Command::new("sh").args(["-c", &script]).status().expect("there is a shell");
+    assert!(status.success(), "{script}");
+}
+
 /// How the kernel's namespaces are had: the options for it.
 pub(crate) const MODES: [&[&str]; 2] =
     [&["--engine", "kernel"], &["--engine", "kernel", "--as-init"]];
 
 /// The exit code, and what was written to standard output and standard error.
 pub(crate) fn ended(command: &mut Command) -> (i32, String, String) {
-    let output = command.output().unwrap();
+    let output = command.output().expect("it can be started");
     (code(&output), text(&output.stdout), text(&output.stderr))
 }
 

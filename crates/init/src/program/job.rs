@@ -56,7 +56,7 @@ pub(crate) fn start(
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
         spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
     });
-    if is_number_one {
+    if is_number_one && config.flags & Config::BOUND == 0 {
         let _ = sys::set_parent_death_signal(0);
     }
     let (kind, pid, value) = match started {

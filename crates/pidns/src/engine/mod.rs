@@ -95,6 +95,8 @@ pub(crate) struct Spec {
     pub(crate) grace: Duration,
     /// After the command's end, leave the others alone until [`Job::release`].
     pub(crate) hold: bool,
+    /// Number 1 is not to outlive the thread that launches.
+    pub(crate) bound: bool,
     /// A pidfd of a process that the command is not to outlive, for the subreaper engine.
     pub(crate) beside: Option<OwnedFd>,
 }

@@ -1,5 +1,6 @@
 //! What the tests of the library share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::collections::BTreeSet;
 

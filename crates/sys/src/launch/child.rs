@@ -55,6 +55,10 @@ fn perform(step: &Step<'_>) -> Result<()> {
         Step::DefaultAction(signal) => default_action(signal),
         Step::SignalMask(set) => signal_mask(set),
         Step::Introduce(socket) => introduce(socket),
+        // SAFETY: numbers.
+        Step::ParentDeathSignal(signal) => done(unsafe {
+            libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, signal.number(), 0, 0, 0)
+        }),
         Step::NoNewPrivileges => crate::seccomp::no_new_privileges(),
         Step::Restrict(ruleset) => ruleset.restrict(),
         Step::Filter(program) => program.install(),

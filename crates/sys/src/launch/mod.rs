@@ -69,6 +69,8 @@ pub enum Step<'a> {
     SignalMask(SignalSet),
     /// Sends a pidfd of the child itself over this socket and waits for one packet in return.
     Introduce(RawFd),
+    /// Has the child get this signal when the thread that has made it ends, in whatever way. See `PR_SET_PDEATHSIG`.
+    ParentDeathSignal(Signal),
     /// Gives up all chances of more rights by exec. See `PR_SET_NO_NEW_PRIVS`.
     NoNewPrivileges,
     /// Enters a Landlock domain.

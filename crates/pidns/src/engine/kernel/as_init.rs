@@ -3,7 +3,7 @@
 //! No `pidns-init` inside can watch the caller then, so a guard outside does: the same program in another role, started
 //! first. The command, before its exec, hands the guard a pidfd of itself and waits until it has it: from then on, the
 //! caller's death is the command's. A death signal (`PR_SET_PDEATHSIG`) would not do: it is sent when the *thread* that
-//! forked ends, and the command can clear it.
+//! forked ends, and the command can clear it. It comes in addition, where the caller wants that.
 
 use std::ffi::CStr;
 use std::io;
@@ -65,6 +65,9 @@ fn start(spec: &Spec, env: &Strings<'_>, guard: &Control) -> Result<Launched, Sp
     steps.push(Stage::Guard, Step::Introduce(guard.as_fd().as_raw_fd()));
     steps.stdio(spec);
     steps.close_others();
+    if spec.bound {
+        steps.push(Stage::Exec, Step::ParentDeathSignal(Signal::KILL));
+    }
     steps.push(Stage::Arguments, Step::DefaultAction(Signal::PIPE));
     steps.push(Stage::Arguments, Step::SignalMask(spec.mask));
     steps.push(Stage::Exec, Step::Execute { paths: &paths, args: &args, env, shell: &shell });
