@@ -19,6 +19,8 @@ pub struct Terminal {
     side: Option<Pty>,
     /// What has been shown and not been looked for yet.
     shown: String,
+    /// What has been shown before that.
+    before: String,
     program: Child,
 }
 
@@ -28,7 +30,7 @@ impl Terminal {
         let (side, theirs) = pty_process::blocking::open().expect("there are terminals");
         side.resize(Size::new(24, 80)).expect("a terminal has a size");
         let program = program.spawn(theirs).expect("the program can be started");
-        Self { side: Some(side), shown: String::new(), program }
+        Self { side: Some(side), shown: String::new(), before: String::new(), program }
     }
 
     /// A shell with job control, that shows `ready$ ` when it waits for a command.
@@ -68,13 +70,13 @@ impl Terminal {
         loop {
             if let Some(at) = self.shown.find(text) {
                 let before = self.shown[..at].to_owned();
-                self.shown.drain(..at + text.len());
+                self.before.extend(self.shown.drain(..at + text.len()));
                 return before;
             }
             let left = PATIENCE.saturating_sub(start.elapsed());
             match self.look(left) {
                 Some(shown) => self.shown.push_str(&shown),
-                None => panic!("never shown: {text:?}, but {:?}", self.shown),
+                None => panic!("never shown: {text:?}, but {:?} after {:?}", self.shown, self.before),
             }
         }
     }

@@ -130,7 +130,8 @@ fn is_stopped(child: &Child) -> bool {
     let is_command = |process: &Process| process.number == number;
     match child.namespace().and_then(|namespace| namespace.tree()) {
         Ok(tree) => tree.iter().any(|one| is_command(one) && matches!(one.state, 'T' | 't')),
-        Err(_) => true,
+        // Without a /proc it has to be believed. With one, number 1 is gone, and so is the command.
+        Err(_) => matches!(poll::readable([child.pidfd()], Some(Duration::ZERO)), Ok([false])),
     }
 }
 
