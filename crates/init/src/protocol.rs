@@ -22,6 +22,10 @@ pub const TARGET_FD: i32 = 5;
 /// The descriptor on which a [`Role::Visitor`] finds that number 1's root directory, with [`Entry::CHANGE_ROOT`].
 pub const ROOT_FD: i32 = 6;
 
+/// The descriptor on which a [`Role::Keeper`] may find the directory of the supervisor's own cgroup, with
+/// [`Config::IN_CGROUP`].
+pub const CGROUP_FD: i32 = 6;
+
 /// The descriptor on which a [`Role::Guest`] finds the file with its command.
 pub const PARCEL_FD: i32 = 5;
 
@@ -98,6 +102,9 @@ impl Config {
     pub const INHERIT: u32 = 2;
     /// Flag for a [`Role::Keeper`]: on [`TARGET_FD`] is a pidfd of another process, whose end is to be the command's.
     pub const WITH_TARGET: u32 = 4;
+    /// Flag for a [`Role::Keeper`]: if [`CGROUP_FD`] is open, it is the directory of a cgroup, in which one for the command
+    /// may be made.
+    pub const IN_CGROUP: u32 = 8;
 }
 
 /// The second record to a [`Role::Visitor`].

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use pidns::{Change, Child, ExitStatus, Process, Signal, SignalSet};
@@ -130,7 +131,8 @@ fn is_stopped(child: &Child) -> bool {
     let is_command = |process: &Process| process.number == number;
     match child.namespace().and_then(|namespace| namespace.tree()) {
         Ok(tree) => tree.iter().any(|one| is_command(one) && matches!(one.state, 'T' | 't')),
-        Err(_) => true,
+        // It has gone by now, with number 1, or there is nothing to look at.
+        Err(_) => !Path::new("/proc/self").exists(),
     }
 }
 
