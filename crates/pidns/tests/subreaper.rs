@@ -174,7 +174,7 @@ fn numbers_are_the_callers() {
 }
 
 #[test]
-fn the_command_is_in_the_callers_group_and_session_and_its_guards_are_not_both_in_them() {
+fn the_command_is_in_the_callers_group_and_session_and_its_guards_are_in_neither() {
     let running = start(":");
     let group = |pid: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -193,7 +193,7 @@ fn the_command_is_in_the_callers_group_and_session_and_its_guards_are_not_both_i
     let keeper = running.child.init_pid();
     let warden = proc::parent(keeper).unwrap();
     assert_eq!(group(running.child.report().number.unwrap()), own);
-    assert_eq!(group(keeper), (keeper, own.1), "a group of its own in the session");
+    assert_eq!(group(keeper), (keeper, keeper), "a session of its own");
     assert_eq!(group(warden), (warden, warden), "a session of its own");
 }
 

@@ -8,7 +8,7 @@
 //! * [`launch`]: start a process from a list of steps, without copying the caller's memory.
 //! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
 //! * [`fd`], [`socket`], [`program`], [`poll`], [`tty`]: descriptors.
-//! * [`file`], [`system`], [`privilege`]: files, the machine, and who the caller is.
+//! * [`mod@file`], [`system`], [`privilege`]: files, the machine, and who the caller is.
 //! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
 //!   that shares all memory.
 //! * [`environ`]: the caller's environment, exactly.

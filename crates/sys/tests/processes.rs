@@ -73,7 +73,6 @@ fn how_a_process_ended_can_be_asked_after_others_have_collected_it() {
 }
 
 #[test]
-#[expect(clippy::zombie_processes, reason = "they are collected by their pidfds")]
 fn every_signal_arrives_by_its_number() {
     for number in
         (1..=64).filter(|number| ![17, 18, 19, 20, 21, 22, 23, 28, 32, 33].contains(number))

@@ -111,8 +111,10 @@ impl Keeper {
         let command = job::start(config, command, environment, mask, place, cgroup)?;
         let [parent, directory] = leaf.fds();
         supervise::close_strangers([self.warden, supervise::target(config), parent, directory]);
-        // Cannot fail: we do not lead a session.
-        let _ = sys::lead_group();
+        // No signal to the caller's group is to reach us. A group of our own in its session would not do: the command's
+        // end would then orphan the caller's group, as the kernel sees it, and with a stopped member all of that group
+        // would get a SIGHUP (`kill_orphaned_pgrp`). Cannot fail: we lead no group.
+        let _ = sys::lead_session();
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)
     }
 
