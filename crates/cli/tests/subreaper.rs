@@ -1,5 +1,6 @@
 //! `pidns run --engine subreaper`: the command line, SIGKILL of the supervisor, and a terminal.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,6 @@
 //! The subreaper engine where the caller's cgroup may be written to: the job has one of its own, and takes it along.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

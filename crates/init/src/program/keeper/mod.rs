@@ -13,8 +13,7 @@
 //! pidfd of the other. Only if both are killed at the same time, nobody is left to do it.
 //!
 //! So that this does not happen by a signal to a whole process group, as from `kill -9 %1` or a runner of tests, the
-//! warden has a session of its own before the command starts, and the keeper leaves the command's group right after.
-//! It stays in the session: the command's groups would be orphaned otherwise, which job control would notice.
+//! warden has a session of its own before the command starts, and the keeper leaves that of the command right after.
 
 mod cgroup;
 mod descendants;
