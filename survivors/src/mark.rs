@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rustix::fd::OwnedFd;
@@ -34,12 +34,19 @@ impl Mark {
 
     /// Who has it now. Zombies have no environment any more, so they do not count.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        all().into_iter().filter(|pid| self.is_on(*pid)).collect()
+        // Each is looked at as soon as it is found: some live for a moment only.
+        all().filter(|pid| self.is_on(*pid)).collect()
     }
 
     /// How many have it: the most that several looks have found.
     pub(crate) fn count(&self) -> usize {
-        (0..LOOKS).map(|_| self.processes().len()).max().unwrap_or(0)
+        (0..LOOKS)
+            .map(|_| {
+                reap();
+                self.processes().len()
+            })
+            .max()
+            .unwrap_or(0)
     }
 
     fn is_on(&self, pid: u32) -> bool {
@@ -93,9 +100,18 @@ fn reap() -> usize {
 }
 
 /// All processes that can be seen.
-fn all() -> Vec<u32> {
+fn all() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten();
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// Waits for `time`, and reaps who ends meanwhile.
+pub(crate) fn linger(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        thread::sleep(Duration::from_millis(5));
+        reap();
+    }
 }
 
 /// The name of `pid`.

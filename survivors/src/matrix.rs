@@ -139,11 +139,12 @@ fn survivors(tool: &Tool, way: &Way, leak: &str) -> Result<Option<usize>> {
         kill_process(victim, Signal::KILL)?;
     }
     let ended = ended(&mut child)?;
-    thread::sleep(LATER);
+    mark::linger(LATER);
     let count = mark.count();
     if !ended {
         let _ = child.kill();
-        child.wait()?;
+        // It may have been reaped meanwhile.
+        let _ = child.wait();
     }
     Ok(Some(count))
 }

@@ -1,12 +1,16 @@
 //! `pidns run --engine subreaper`: the command line, SIGKILL of the supervisor, and a terminal.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use pidns_testkit::{Lines, Mark, Terminal, proc, user};
+use pidns_testkit::{Lines, Mark, Terminal, find, proc, skipped, user};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How often a supervisor is killed.
@@ -108,7 +112,7 @@ fn sigkill_of_its_whole_group_at_any_moment_leaves_nothing() {
 
 #[test]
 fn without_proc_or_with_that_of_others_nothing_is_left() {
-    let Some(unshare) = pidns_testkit::find("unshare") else { return };
+    let Some(unshare) = find("unshare") else { return };
     let leave = "setsid sleep 300 & (sleep 300 & sleep 300; :) & exit 7";
     let places = [("--mount", "mount -t tmpfs none /proc"), ("--pid", ":")];
     for (option, setup) in places {
@@ -125,7 +129,7 @@ fn without_proc_or_with_that_of_others_nothing_is_left() {
         };
         let mark = Mark::new();
         if !run(setup, &mark, &["true"]).status.success() {
-            pidns_testkit::skipped!("{option} and {setup} do not work here");
+            skipped!("{option} and {setup} do not work here");
             continue;
         }
         let program = program.to_str().unwrap();
@@ -138,40 +142,97 @@ fn without_proc_or_with_that_of_others_nothing_is_left() {
     }
 }
 
+/// A place where everybody finds `pidns` and a copy of setpriv(1) that is root for everybody.
+struct Setuid {
+    place: tempfile::TempDir,
+    /// setpriv(1) as it is.
+    setpriv: PathBuf,
+}
+
+impl Setuid {
+    fn new() -> Option<Self> {
+        let (Some(setpriv), true) = (find("setpriv"), user::is_root()) else { return None };
+        let place = tempfile::Builder::new().prefix("pidns-setuid-").tempdir().unwrap();
+        let everybody =
+            |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        everybody(place.path(), 0o755);
+        let pidns = Path::new(env!("CARGO_BIN_EXE_pidns"));
+        for (from, name, mode) in [(&*setpriv, "setpriv", 0o4755), (pidns, "pidns", 0o755)] {
+            let to = place.path().join(name);
+            fs::copy(from, &to).unwrap();
+            everybody(&to, mode);
+        }
+        Some(Self { place, setpriv })
+    }
+
+    /// `pidns run` by a user without privilege, with a command that leaves a process of root behind and exits with 3,
+    /// after the shell script `setup` has been run by root.
+    fn run(&self, setup: &str, mark: &Mark) -> Output {
+        let script = "\"$0\" --reuid=0 --regid=0 --clear-groups sleep 300 > /dev/null 2>&1 &
+                      sleep 0.2; exit 3";
+        let (key, value) = mark.env();
+        let nobody = user::NOBODY.to_string();
+        Command::new("sh")
+            .args(["-ec", &format!("{setup}\nexec \"$@\""), "sh"])
+            .arg(&self.setpriv)
+            .args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups"])
+            .arg(self.place.path().join("pidns"))
+            .args(["run", "--engine", "subreaper", "--", "sh", "-c", script])
+            .arg(self.place.path().join("setpriv"))
+            .env(key, value)
+            .env_remove("PIDNS_ENGINE")
+            .env_remove("PIDNS_LEAKS")
+            .current_dir("/")
+            .output()
+            .unwrap()
+    }
+}
+
 #[test]
 fn who_cannot_be_killed_is_named() {
-    // A copy of setpriv that is root for everybody starts a process that an unprivileged keeper may not signal.
-    let (Some(setpriv), true) = (pidns_testkit::find("setpriv"), user::is_root()) else { return };
-    let place = tempfile::Builder::new().prefix("pidns-setuid-").tempdir().unwrap();
-    let everybody = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
-    std::fs::set_permissions(place.path(), everybody(0o755)).unwrap();
-    let copies =
-        [(setpriv, "setpriv", 0o4755), (env!("CARGO_BIN_EXE_pidns").into(), "pidns", 0o755)];
-    let [setpriv, program] = copies.map(|(from, name, mode)| {
-        let to = place.path().join(name);
-        std::fs::copy(from, &to).unwrap();
-        std::fs::set_permissions(&to, everybody(mode)).unwrap();
-        to
-    });
-    let script = "\"$0\" --reuid=0 --regid=0 --clear-groups sleep 300 > /dev/null 2>&1 &
-                  sleep 0.2; exit 3";
+    let Some(setuid) = Setuid::new() else { return };
     let mark = Mark::new();
-    let (key, value) = mark.env();
-    let output = user::as_nobody(&program)
-        .args(["run", "--engine", "subreaper", "--", "sh", "-c", script])
-        .arg(setpriv)
-        .env(key, value)
-        .current_dir("/")
-        .output()
-        .unwrap();
+    let output = setuid.run(":", &mark);
     let left = mark.processes();
     if left.is_empty() {
-        return pidns_testkit::skipped!("setuid has no effect in {}", place.path().display());
+        return skipped!("setuid has no effect in {}", setuid.place.path().display());
     }
     assert_eq!((output.status.code(), left.len()), (Some(125), 1), "{}", stderr(&output));
     assert_eq!(proc::status(left[0].pid, "Uid").unwrap().split_whitespace().next(), Some("0"));
     let told = stderr(&output);
     assert!(told.contains(&format!("{} (Operation not permitted", left[0].pid)), "{told}");
+}
+
+#[test]
+fn with_a_cgroup_everybody_can_be_killed() {
+    let (Some(setuid), Some(own)) = (Setuid::new(), own_cgroup()) else { return };
+    let cgroup = own.join(format!("pidns-test-{}", std::process::id()));
+    let made = fs::create_dir(&cgroup).is_ok() && cgroup.join("cgroup.kill").exists();
+    if !made {
+        return skipped!("{} has no room for another cgroup", own.display());
+    }
+    // As systemd delegates one to a user.
+    for path in [cgroup.clone(), cgroup.join("cgroup.procs")] {
+        std::os::unix::fs::chown(path, Some(user::NOBODY), Some(user::NOBODY)).unwrap();
+    }
+    let mark = Mark::new();
+    let output = setuid.run(&format!("echo 0 > {}/cgroup.procs", cgroup.display()), &mark);
+    mark.assert_gone();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    fs::remove_dir(&cgroup).unwrap();
+}
+
+/// The directory of our own cgroup.
+fn own_cgroup() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let line = mounts.lines().find(|line| line.contains(" - cgroup2 "));
+    let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let (Some(line), Some(path)) = (line, path) else {
+        skipped!("no cgroup2 here");
+        return None;
+    };
+    Some(Path::new(line.split(' ').nth(4)?).join(path))
 }
 
 /// A shell with job control on a terminal, and the start of a line that it runs.

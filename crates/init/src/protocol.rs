@@ -22,6 +22,10 @@ pub const TARGET_FD: i32 = 5;
 /// The descriptor on which a [`Role::Visitor`] finds that number 1's root directory, with [`Entry::CHANGE_ROOT`].
 pub const ROOT_FD: i32 = 6;
 
+/// The descriptor on which a [`Role::Keeper`] may find the directory of the supervisor's own cgroup, with
+/// [`Config::IN_CGROUP`].
+pub const CGROUP_FD: i32 = 6;
+
 /// The descriptor on which a [`Role::Guest`] finds the file with its command.
 pub const PARCEL_FD: i32 = 5;
 
@@ -103,6 +107,10 @@ impl Config {
     /// Flag, for number 1: the end of the thread that has started it is its own, by PR_SET_PDEATHSIG(2const), not only
     /// until the command is executed.
     pub const BOUND: u32 = 8;
+
+    /// Flag for a [`Role::Keeper`]: if [`CGROUP_FD`] is open, it is the directory of a cgroup, in which one for the command
+    /// may be made.
+    pub const IN_CGROUP: u32 = 16;
 }
 
 /// The second record to a [`Role::Visitor`].

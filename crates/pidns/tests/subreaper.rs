@@ -1,5 +1,6 @@
 //! The subreaper engine: whatever a command leaves behind is gone when `wait` returns, without any namespace.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The subreaper engine: SIGKILL of any one of caller, warden and keeper, at any moment, leaves nothing.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod support;
 

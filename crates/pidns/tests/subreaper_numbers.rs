@@ -4,6 +4,7 @@
 //! processes that come and go inside of jobs and outside. The keeper, which is fast, is slowed down by strace(1) between
 //! the moment when it has read a number and that when it opens a pidfd: by then, the number means somebody else.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};

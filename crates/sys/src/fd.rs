@@ -57,6 +57,14 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
 }
 
+/// Removes the empty directory `path` in `directory`. See unlinkat(2), `AT_REMOVEDIR`.
+///
+/// # Errors
+/// `ENOENT`, `EBUSY`, `ENOTEMPTY` and the others of rmdir(2).
+pub fn remove_directory(directory: impl AsFd, path: &str) -> Result<()> {
+    rustix::fs::unlinkat(directory, path, rustix::fs::AtFlags::REMOVEDIR)
+}
+
 /// Opens /dev/null for reading and writing; close-on-exec.
 ///
 /// # Errors

@@ -76,7 +76,9 @@ impl Terminal {
             let left = PATIENCE.saturating_sub(start.elapsed());
             match self.look(left) {
                 Some(shown) => self.shown.push_str(&shown),
-                None => panic!("never shown: {text:?}, but {:?} after {:?}", self.shown, self.before),
+                None => {
+                    panic!("never shown: {text:?}, but {:?} after {:?}", self.shown, self.before)
+                }
             }
         }
     }

@@ -118,6 +118,7 @@ impl Entrypoint {
             mask,
             on_sigchld,
             place: Place::OwnGroup,
+            cgroup: None,
         };
         let name = command.name();
         let code = match spawn::spawn(&launch) {

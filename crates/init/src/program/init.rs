@@ -32,7 +32,7 @@ fn start(
     environment: Strings,
 ) -> Result<Job<Namespace>, i32> {
     let place = Place::Inherited(Descriptors::of(config));
-    let command = job::start(config, command, environment, SIGCHLD_ONLY, place)?;
+    let command = job::start(config, command, environment, SIGCHLD_ONLY, place, None)?;
     supervise::close_strangers([]);
     Job::new(config, command, Namespace).ok_or(FAILED)
 }

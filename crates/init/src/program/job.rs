@@ -31,7 +31,7 @@ pub(crate) trait Crowd {
     fn watch(&self) -> i32;
 }
 
-/// Starts the command with the signals of `mask` blocked in this process from now on, and tells the supervisor. The
+/// Starts the command, in `cgroup` where possible, with the signals of `mask` blocked in this process from now on, and tells the supervisor. The
 /// result is its number, or what to exit with.
 pub(crate) fn start(
     config: &Config,
@@ -39,6 +39,7 @@ pub(crate) fn start(
     environment: Strings,
     mask: SignalSet,
     place: Place,
+    cgroup: Option<i32>,
 ) -> Result<i32, i32> {
     if supervise::supervisor_is_gone() {
         return Err(FAILED);
@@ -54,7 +55,7 @@ pub(crate) fn start(
         let _ = sys::set_parent_death_signal(sys::SIGKILL);
     }
     let started = command.ok_or(Failure::Exec(Errno::ENOENT)).and_then(|command| {
-        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place })
+        spawn::spawn(&Launch { command, environment, mask, on_sigchld, place, cgroup })
     });
     if is_number_one && config.flags & Config::BOUND == 0 {
         let _ = sys::set_parent_death_signal(0);

@@ -19,6 +19,8 @@ pub(crate) struct Launch {
     /// How SIGCHLD was taken when this program started, which the command inherits.
     pub(crate) on_sigchld: Disposition,
     pub(crate) place: Place,
+    /// The directory of the cgroup that it is to be in; `None` for that of this process.
+    pub(crate) cgroup: Option<i32>,
 }
 
 /// Where the command finds itself.
@@ -64,10 +66,17 @@ struct Shared<'a> {
 /// Starts the command and returns its number once it has been executed. A child that failed is still to be waited for.
 pub(crate) fn spawn(launch: &Launch) -> Result<i32, Failure> {
     let mut shared = Shared { launch, failure: None };
+    let argument = (&raw mut shared).cast();
     // SAFETY: `child` takes a `Shared`, writes to its `failure` only, and to the command's arguments only where it ends
     // without having become the command.
-    let pid =
-        unsafe { sys::clone_vfork(child, (&raw mut shared).cast()) }.map_err(Failure::Fork)?;
+    let made = unsafe {
+        match launch.cgroup.map(|cgroup| sys::clone_vfork_into(cgroup, child, argument)) {
+            // The cgroup, or such a call, is refused, or no child can be made at all.
+            None | Some(Err(_)) => sys::clone_vfork(child, argument),
+            Some(made) => made,
+        }
+    };
+    let pid = made.map_err(Failure::Fork)?;
     match shared.failure {
         None => Ok(pid),
         Some(failure) => Err(failure),

@@ -75,7 +75,7 @@ pub(crate) fn visit(
 ) -> Result<i32, i32> {
     let own = sys::pidfd_open(sys::pid()).map_err(|_| FAILED)?;
     let place = Place::Below { parent: own };
-    let pid = job::start(config, command, environment, SignalSet::ALL, place)?;
+    let pid = job::start(config, command, environment, SignalSet::ALL, place, None)?;
     sys::close(own);
     // Not reaped yet, so the number is its own. Without a descriptor, our end kills it.
     let command = sys::pidfd_open(pid);

@@ -159,7 +159,11 @@ fn config(role: Role, spec: &Spec, moved: [i32; 2]) -> Config {
         flags: flag(spec.hold, Config::HOLD)
             | flag(spec.beside.is_some(), Config::WITH_TARGET)
             | flag(spec.descriptors == Descriptors::All, Config::INHERIT)
-            | flag(spec.bound, Config::BOUND),
+            | flag(spec.bound, Config::BOUND)
+            | flag(
+                role == Role::Keeper && spec.descriptors == Descriptors::Standard,
+                Config::IN_CGROUP,
+            ),
         signal: spec.signal.number().unsigned_abs(),
         timeout_ns: spec.timeout.map_or(0, |timeout| nanoseconds(timeout).max(1)),
         grace_ns: nanoseconds(spec.grace),

@@ -7,8 +7,7 @@
 //!
 //! What is deeper than [`MAX_DEPTH`] is left alone: it comes up when those above it have been killed.
 
-use core::ffi::CStr;
-
+use super::path::{Part, Path, number};
 use crate::program::sys::{self, Entries, Errno};
 
 /// How many generations down to look. Each takes a descriptor and some stack.
@@ -25,6 +24,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// All that there are, however many.
+    pub(super) fn all() -> Self {
+        Self { count: u32::MAX, ..Self::default() }
+    }
+
     fn add(&mut self, pid: i32) {
         self.count += 1;
         let mixed = (pid as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -106,7 +110,7 @@ impl Walk<'_> {
         let mut more = true;
         while more {
             more = sys::next_entries(directory, &mut room, |name| {
-                if let Some(thread) = number(name) {
+                if let Some(thread) = number(name.to_bytes()) {
                     self.below_thread(parent, process, thread, depth);
                 }
             })
@@ -227,66 +231,4 @@ fn last_pid() -> i32 {
     let last = number(text.strip_suffix(b"\n").unwrap_or(text));
     sys::close(file);
     last.unwrap_or(LIMIT)
-}
-
-/// Reads a whole number.
-fn number(text: &[u8]) -> Option<i32> {
-    let mut number = 0_i32;
-    for byte in text {
-        let digit = byte.is_ascii_digit().then(|| i32::from(byte - b'0'))?;
-        number = number.checked_mul(10)?.checked_add(digit)?;
-    }
-    (!text.is_empty()).then_some(number)
-}
-
-/// A piece of a path.
-#[derive(Clone, Copy)]
-enum Part<'a> {
-    Text(&'a [u8]),
-    Number(i32),
-}
-
-/// A path in /proc, put together on the stack.
-struct Path {
-    bytes: [u8; 48],
-    length: usize,
-}
-
-impl Path {
-    /// `None` if it is too long, which none is that is made here.
-    fn new(parts: &[Part<'_>]) -> Option<Self> {
-        let mut path = Self { bytes: [0; 48], length: 0 };
-        for part in parts {
-            match *part {
-                Part::Text(text) => path.push(text)?,
-                Part::Number(number) => path.push_number(number.unsigned_abs())?,
-            }
-        }
-        // A zero has to end it.
-        (path.length < path.bytes.len()).then_some(path)
-    }
-
-    fn push(&mut self, text: &[u8]) -> Option<()> {
-        for byte in text {
-            *self.bytes.get_mut(self.length)? = *byte;
-            self.length += 1;
-        }
-        Some(())
-    }
-
-    fn push_number(&mut self, number: u32) -> Option<()> {
-        let mut unit = 1_000_000_000;
-        while unit > 1 && number < unit {
-            unit /= 10;
-        }
-        while unit > 0 {
-            self.push(&[b'0' + (number / unit % 10) as u8])?;
-            unit /= 10;
-        }
-        Some(())
-    }
-
-    fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
-    }
 }

@@ -13,12 +13,16 @@
 //! pidfd of the other. Only if both are killed at the same time, nobody is left to do it.
 //!
 //! So that this does not happen by a signal to a whole process group, as from `kill -9 %1` or a runner of tests, the
-//! warden has a session of its own before the command starts, and the keeper leaves the command's group right after.
-//! It stays in the session: the command's groups would be orphaned otherwise, which job control would notice.
+//! warden has a session of its own before the command starts, and the keeper leaves that of the command right after.
 
+mod cgroup;
 mod descendants;
+mod path;
 mod sweep;
 mod warden;
+
+use cgroup::Leaf;
+use warden::Warden;
 
 use super::job::{self, Crowd, Job};
 use super::report::{self, Gone};
@@ -32,11 +36,8 @@ use crate::protocol::{CONTROL_FD, Config, EventKind};
 pub(crate) fn run(config: &Config, command: Option<Command>, environment: Strings) -> ! {
     // Neither terminal nor group may end us. The command gets its own mask.
     sys::set_mask(SignalSet::ALL);
-    match part() {
-        Ok(Side::Warden { keeper, ready }) => {
-            supervise::close_strangers([keeper, ready]);
-            warden::run(keeper, ready)
-        }
+    match part(cgroup::parent(config)) {
+        Ok(Side::Warden(warden)) => warden.run(),
         Ok(Side::Keeper(keeper)) => keeper.run(config, command, environment),
         Err(errno) => {
             let _ = report::send(&report::event(EventKind::ForkFailed, 0, errno.0));
@@ -47,59 +48,68 @@ pub(crate) fn run(config: &Config, command: Option<Command>, environment: String
 
 /// Which of the two this process is.
 enum Side {
-    Warden {
-        /// A pidfd of the keeper.
-        keeper: i32,
-        /// To be written to once the warden is where no signal to the group reaches it.
-        ready: i32,
-    },
+    Warden(Warden),
     Keeper(Keeper),
 }
 
-fn part() -> Result<Side, Errno> {
+/// Where a cgroup for the command may be made, `cgroup` is its directory.
+fn part(cgroup: i32) -> Result<Side, Errno> {
     sys::become_subreaper()?;
-    let warden = sys::pidfd_open(sys::pid())?;
+    let number = sys::pid();
+    let warden = sys::pidfd_open(number)?;
     let ready = sys::event_fd()?;
     Ok(match sys::fork()? {
-        Forked::Parent { child } => Side::Warden { keeper: child, ready },
-        Forked::Child => Side::Keeper(Keeper { warden, ready }),
+        Forked::Parent { child } => Side::Warden(Warden { keeper: child, ready, cgroup }),
+        Forked::Child => Side::Keeper(Keeper { warden, number, ready, cgroup }),
     })
 }
 
 struct Keeper {
-    /// A pidfd of the warden.
+    /// A pidfd of the warden, and its number.
     warden: i32,
+    number: i32,
     /// Readable once the warden is ready.
     ready: i32,
+    /// Where the warden may have made a cgroup, or negative.
+    cgroup: i32,
 }
 
 impl Keeper {
     fn run(self, config: &Config, command: Option<Command>, environment: Strings) -> ! {
         sys::set_name(c"pidns-keeper");
-        let warden = self.warden;
-        let code = match self.start(config, command, environment) {
+        // Whoever has this flag does not pass it on to its children. The warden has been able to have it.
+        let _ = sys::become_subreaper();
+        let ready = self.wait_for_warden();
+        let leaf = Leaf::find(self.cgroup, self.number);
+        let started = ready
+            .map_err(|Gone| FAILED)
+            .and_then(|()| self.start(config, command, environment, &leaf));
+        let code = match started {
             Ok(mut job) => job.live(),
             Err(code) => code,
         };
-        sweep::sweep(sweep::PATIENCE_NS);
+        sweep::sweep(sweep::PATIENCE_NS, &leaf);
+        if has_ended(self.warden) {
+            leaf.remove();
+        }
         // Somebody may have stopped it, and it is the one that is waited for.
-        let _ = sys::pidfd_kill(warden, sys::SIGCONT);
+        let _ = sys::pidfd_kill(self.warden, sys::SIGCONT);
         sys::exit(code)
     }
 
     fn start(
-        self,
+        &self,
         config: &Config,
         command: Option<Command>,
         environment: Strings,
+        leaf: &Leaf,
     ) -> Result<Job<Descendants>, i32> {
-        // Whoever has this flag does not pass it on to its children.
-        sys::become_subreaper().map_err(|_| FAILED)?;
-        self.wait_for_warden().map_err(|Gone| FAILED)?;
         introduce().map_err(|_| FAILED)?;
         let place = Place::Inherited(Descriptors::of(config));
-        let command = job::start(config, command, environment, SignalSet::ALL, place)?;
-        supervise::close_strangers([self.warden, supervise::target(config)]);
+        let (mask, cgroup) = (SignalSet::ALL, leaf.directory());
+        let command = job::start(config, command, environment, mask, place, cgroup)?;
+        let [parent, directory] = leaf.fds();
+        supervise::close_strangers([self.warden, supervise::target(config), parent, directory]);
         // No signal to the caller's group is to reach us. A group of our own in its session would not do: the command's
         // end would then orphan the caller's group, as the kernel sees it, and with a stopped member all of that group
         // would get a SIGHUP (`kill_orphaned_pgrp`). Cannot fail: we lead no group.
@@ -121,6 +131,13 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Says whether the process of `pidfd` has ended.
+fn has_ended(pidfd: i32) -> bool {
+    let mut fds = [PollFd::input(pidfd)];
+    let _ = sys::poll(&mut fds, Some(0));
+    fds.iter().any(PollFd::is_ready)
 }
 
 /// Gives the supervisor a pidfd of this process.

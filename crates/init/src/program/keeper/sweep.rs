@@ -3,7 +3,10 @@
 //! First all are stopped: who is stopped can neither start others nor react to the end of one. A signal that is on its
 //! way makes fork(2) fail already (`copy_process`), so that a storm of forks loses. Then all are killed, those among them
 //! whom the first look has missed. Who was too deep down to be found becomes a child of ours, and is next.
+//!
+//! Where the job has a cgroup of its own, that is used if it looks like being sooner, or the last resort.
 
+use super::cgroup::Leaf;
 use super::descendants::{self, Tally};
 use crate::program::report;
 use crate::program::sys::{self, Changes, Errno, SignalSet, Usage};
@@ -18,18 +21,23 @@ pub(super) const PAUSE_NS: u64 = 10_000_000;
 /// How long ends are awaited without a look at who else is there.
 const ENDS_NS: u64 = 200_000_000;
 
+/// After how many rounds the cgroup is the last resort.
+const ROUNDS: u32 = 3;
+
 /// How many processes are told of that do not go.
 const TOLD: u32 = 16;
 
 /// Goes on until no child is left, or until for `patience_ns` nobody has ended and nobody new has been found, which is
 /// told to the supervisor.
-pub(super) fn sweep(patience_ns: u64) {
+pub(super) fn sweep(patience_ns: u64, leaf: &Leaf) {
     let Children::Some { .. } = reap() else { return };
     sys::hurry();
     let mut before = Tally::default();
     let mut moved = sys::now_ns();
+    let mut round = 0;
     loop {
-        let found = kill();
+        let found = if is_sooner(leaf, round) && leaf.kill() { Tally::all() } else { kill() };
+        round += 1;
         let Children::Some { reaped } = await_ends(&found) else { return };
         let now = sys::now_ns();
         if reaped > 0 || found != before {
@@ -42,6 +50,15 @@ pub(super) fn sweep(patience_ns: u64) {
             return;
         }
         before = found;
+    }
+}
+
+/// Says whether in this round, the first of which is 0, the cgroup is to be used.
+fn is_sooner(leaf: &Leaf, round: u32) -> bool {
+    match round {
+        0 => leaf.is_crowded(),
+        ROUNDS => true,
+        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Stands above the keeper, and takes its place should it be killed.
 
+use super::cgroup::Leaf;
 use super::sweep;
 use crate::program::supervise::{self, FAILED};
 use crate::program::sys::{self, Change, Changes, Disposition, Errno, PollFd, Usage};
@@ -8,31 +9,39 @@ use crate::protocol::WATCH_FD;
 /// How long a keeper may take once the supervisor has gone. Longer than [`sweep::PATIENCE_NS`].
 const KEEPERS_TIME_NS: u64 = 2 * sweep::PATIENCE_NS;
 
-/// Waits for the end of the keeper, behind the pidfd `keeper`, and destroys what it has left, if anything.
-pub(super) fn run(keeper: i32, ready: i32) -> ! {
-    // To be killed by a signal to the caller's group at the same time as others would be the end of all guarding.
-    // Cannot fail: a process that has just been made leads no group.
-    let _ = sys::lead_session();
-    let _ = sys::write(ready, &1_u64.to_ne_bytes());
-    sys::close(ready);
-    sys::set_name(c"pidns-warden");
-    sys::set_disposition(sys::SIGCHLD, Disposition::Default);
-    supervise::close_standard_fds();
-    wait_for(keeper);
-    match collect() {
-        // It has done what could be done.
-        Some(Change::Exited { code }) => {
-            sweep::sweep(0);
-            sys::exit(code)
-        }
-        Some(Change::Signaled { signal, .. }) => {
-            sweep::sweep(sweep::PATIENCE_NS);
-            sys::exit(128 + signal)
-        }
-        _ => {
-            sweep::sweep(sweep::PATIENCE_NS);
-            sys::exit(FAILED)
-        }
+pub(super) struct Warden {
+    /// A pidfd of the keeper.
+    pub(super) keeper: i32,
+    /// To be written to once the warden is where no signal to the group reaches it.
+    pub(super) ready: i32,
+    /// Where a cgroup for the command may be made, or negative.
+    pub(super) cgroup: i32,
+}
+
+impl Warden {
+    /// Waits for the end of the keeper, and destroys what it has left, if anything.
+    pub(super) fn run(self) -> ! {
+        let Self { keeper, ready, cgroup } = self;
+        // To be killed by a signal to the caller's group at the same time as others would be the end of all guarding.
+        // Cannot fail: a process that has just been made leads no group.
+        let _ = sys::lead_session();
+        let leaf = Leaf::make(cgroup);
+        let _ = sys::write(ready, &1_u64.to_ne_bytes());
+        sys::set_name(c"pidns-warden");
+        sys::set_disposition(sys::SIGCHLD, Disposition::Default);
+        supervise::close_standard_fds();
+        let [parent, directory] = leaf.fds();
+        supervise::close_strangers([keeper, parent, directory]);
+        wait_for(keeper);
+        let (patience, code) = match collect() {
+            // It has done what could be done.
+            Some(Change::Exited { code }) => (0, code),
+            Some(Change::Signaled { signal, .. }) => (sweep::PATIENCE_NS, 128 + signal),
+            _ => (sweep::PATIENCE_NS, FAILED),
+        };
+        sweep::sweep(patience, &leaf);
+        leaf.remove();
+        sys::exit(code)
     }
 }
 

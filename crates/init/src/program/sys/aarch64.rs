@@ -8,6 +8,8 @@ pub(super) mod nr {
     pub(crate) const DUP3: usize = 24;
     pub(crate) const FCNTL: usize = 25;
     pub(crate) const IOCTL: usize = 29;
+    pub(crate) const MKDIRAT: usize = 34;
+    pub(crate) const UNLINKAT: usize = 35;
     pub(crate) const CHDIR: usize = 49;
     pub(crate) const FCHDIR: usize = 50;
     pub(crate) const CHROOT: usize = 51;
@@ -47,6 +49,7 @@ pub(super) mod nr {
     pub(crate) const STATX: usize = 291;
     pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
     pub(crate) const PIDFD_OPEN: usize = 434;
+    pub(crate) const CLONE3: usize = 435;
     pub(crate) const CLOSE_RANGE: usize = 436;
 }
 
@@ -80,14 +83,16 @@ pub(super) unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
     result
 }
 
-/// Clones this process with `flags` and lets the child call `run(argument)`, on this stack below what is in use.
+/// Calls the kernel with two arguments and lets the child that it makes call `run(argument)`, on this stack below what
+/// is in use.
 ///
 /// # Safety
-/// `flags` must have `CLONE_VM` and `CLONE_VFORK`, so that the parent sleeps while the child uses its stack, and
-/// `argument` must be what `run` expects.
+/// The call must be a clone(2) or clone3(2) with `CLONE_VM` and `CLONE_VFORK` and without a stack, so that the parent
+/// sleeps while the child uses its own, and `argument` must be what `run` expects.
 #[inline(never)]
 pub(super) unsafe fn clone_vfork(
-    flags: usize,
+    number: usize,
+    arguments: [usize; 2],
     run: extern "C" fn(*mut c_void) -> !,
     argument: *mut c_void,
 ) -> isize {
@@ -96,18 +101,17 @@ pub(super) unsafe fn clone_vfork(
     // the child; an asm block without `nostack` owns what is there. The child never comes back from `run`.
     unsafe {
         asm!(
-            "sub x1, sp, #128",
-            "and x1, x1, #-16",
             "svc 0",
             "cbnz x0, 2f",
+            "sub sp, sp, #128",
             "mov x29, xzr",
             "mov x0, x9",
             "blr x10",
             "brk #1",
             "2:",
-            in("x8") nr::CLONE,
-            inlateout("x0") flags => result,
-            out("x1") _,
+            in("x8") number,
+            inlateout("x0") arguments[0] => result,
+            in("x1") arguments[1],
             in("x2") 0, in("x3") 0, in("x4") 0,
             in("x9") argument, in("x10") run,
         );

@@ -1,4 +1,4 @@
-//! Reading files and directories, as far as /proc needs it.
+//! Files and directories, as far as /proc and cgroups need them.
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -7,14 +7,54 @@ use super::{Result, check, nr, syscall3, syscall6};
 
 const AT_FDCWD: usize = -100_isize as usize;
 const O_RDONLY: usize = 0;
+const O_WRONLY: usize = 1;
 const O_CLOEXEC: usize = 0o2_000_000;
+#[cfg(target_arch = "x86_64")]
+const O_DIRECTORY: usize = 0o200_000;
+#[cfg(target_arch = "aarch64")]
+const O_DIRECTORY: usize = 0o40_000;
 
 /// Opens `path` for reading; close-on-exec: open(2).
 pub(crate) fn open(path: &CStr) -> Result<i32> {
+    open_at(AT_FDCWD, path, O_RDONLY)
+}
+
+/// Opens the directory `path` in `directory` for reading; close-on-exec: openat(2).
+pub(crate) fn open_directory(directory: i32, path: &CStr) -> Result<i32> {
+    open_at(directory as usize, path, O_RDONLY | O_DIRECTORY)
+}
+
+/// Opens the file `path` in `directory` for reading; close-on-exec: openat(2).
+pub(crate) fn open_in(directory: i32, path: &CStr) -> Result<i32> {
+    open_at(directory as usize, path, O_RDONLY)
+}
+
+/// Opens the file `path` in `directory` for writing; close-on-exec: openat(2).
+pub(crate) fn open_to_write(directory: i32, path: &CStr) -> Result<i32> {
+    open_at(directory as usize, path, O_WRONLY)
+}
+
+fn open_at(directory: usize, path: &CStr, flags: usize) -> Result<i32> {
     let path = path.as_ptr() as usize;
     // SAFETY: `path` ends with a zero byte.
-    check(unsafe { syscall6(nr::OPENAT, [AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0, 0, 0]) })
+    check(unsafe { syscall6(nr::OPENAT, [directory, path, flags | O_CLOEXEC, 0, 0, 0]) })
         .map(|fd| fd as i32)
+}
+
+/// Makes a directory in another one: mkdirat(2).
+pub(crate) fn make_directory(directory: i32, path: &CStr) -> Result<()> {
+    const FOR_ALL_TO_READ: usize = 0o755;
+    let path = path.as_ptr() as usize;
+    // SAFETY: `path` ends with a zero byte.
+    check(unsafe { syscall3(nr::MKDIRAT, directory as usize, path, FOR_ALL_TO_READ) }).map(|_| ())
+}
+
+/// Removes an empty directory in another one: unlinkat(2).
+pub(crate) fn remove_directory(directory: i32, path: &CStr) -> Result<()> {
+    const AT_REMOVEDIR: usize = 0x200;
+    let path = path.as_ptr() as usize;
+    // SAFETY: `path` ends with a zero byte.
+    check(unsafe { syscall3(nr::UNLINKAT, directory as usize, path, AT_REMOVEDIR) }).map(|_| ())
 }
 
 /// Reads what is at `offset`, up to the size of `buffer`, and returns it; nothing at the end: pread(2).
@@ -55,7 +95,7 @@ pub(crate) struct Entries<const N: usize>(pub(crate) [u8; N]);
 pub(crate) fn next_entries<const N: usize>(
     directory: i32,
     room: &mut Entries<N>,
-    mut each: impl FnMut(&[u8]),
+    mut each: impl FnMut(&CStr),
 ) -> Result<bool> {
     // SAFETY: the kernel writes at most the given length.
     let length = check(unsafe {
@@ -64,8 +104,7 @@ pub(crate) fn next_entries<const N: usize>(
     let mut rest = room.0.get(..length).unwrap_or_default();
     // struct linux_dirent64: inode and offset, eight bytes each; its own length, two; its type, one; the name.
     while let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, low, high, _, name @ ..] = rest {
-        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-        each(name.get(..end).unwrap_or_default());
+        each(CStr::from_bytes_until_nul(name).unwrap_or_default());
         let own = u16::from_ne_bytes([*low, *high]);
         rest = rest.get(usize::from(own.max(1))..).unwrap_or_default();
     }

@@ -44,6 +44,7 @@ impl Errno {
     pub(crate) const EAGAIN: Self = Self(11);
     pub(crate) const ENOMEM: Self = Self(12);
     pub(crate) const EACCES: Self = Self(13);
+    pub(crate) const EBUSY: Self = Self(16);
     pub(crate) const ENODEV: Self = Self(19);
     pub(crate) const ENOTDIR: Self = Self(20);
     pub(crate) const EISDIR: Self = Self(21);
@@ -436,11 +437,46 @@ pub(crate) unsafe fn clone_vfork(
     run: extern "C" fn(*mut c_void) -> !,
     argument: *mut c_void,
 ) -> Result<i32> {
-    const CLONE_VM: usize = 0x100;
-    const CLONE_VFORK: usize = 0x4000;
     let flags = CLONE_VM | CLONE_VFORK | SIGCHLD as usize;
-    // SAFETY: both flags are set; the rest as the caller promised.
-    check(unsafe { arch::clone_vfork(flags, run, argument) }).map(|pid| pid as i32)
+    // SAFETY: both flags are set, no stack is given; the rest as the caller promised.
+    check(unsafe { arch::clone_vfork(nr::CLONE, [flags, 0], run, argument) }).map(|pid| pid as i32)
+}
+
+const CLONE_VM: usize = 0x100;
+const CLONE_VFORK: usize = 0x4000;
+
+/// As [`clone_vfork`], with the child in the cgroup of which `cgroup` is the directory: clone3(2), `CLONE_INTO_CGROUP`.
+///
+/// # Safety
+/// As [`clone_vfork`].
+pub(crate) unsafe fn clone_vfork_into(
+    cgroup: i32,
+    run: extern "C" fn(*mut c_void) -> !,
+    argument: *mut c_void,
+) -> Result<i32> {
+    /// `struct clone_args`, up to `cgroup`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Arguments {
+        flags: u64,
+        _pidfd_child_tid_and_parent_tid: [u64; 3],
+        exit_signal: u64,
+        _stack_and_size: [u64; 2],
+        _tls: u64,
+        _set_tid_and_size: [u64; 2],
+        cgroup: u64,
+    }
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let arguments = Arguments {
+        flags: (CLONE_VM | CLONE_VFORK) as u64 | CLONE_INTO_CGROUP,
+        exit_signal: SIGCHLD as u64,
+        cgroup: cgroup as u64,
+        ..Arguments::default()
+    };
+    let call = [&raw const arguments as usize, size_of::<Arguments>()];
+    // SAFETY: both flags are set, no stack is given, the structure is of the kernel's layout; the rest as the caller
+    // promised.
+    check(unsafe { arch::clone_vfork(nr::CLONE3, call, run, argument) }).map(|pid| pid as i32)
 }
 
 /// Ends this process: exit_group(2).

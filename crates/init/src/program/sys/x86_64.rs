@@ -38,6 +38,8 @@ pub(super) mod nr {
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const WAITID: usize = 247;
     pub(crate) const OPENAT: usize = 257;
+    pub(crate) const MKDIRAT: usize = 258;
+    pub(crate) const UNLINKAT: usize = 263;
     pub(crate) const PPOLL: usize = 271;
     pub(crate) const SIGNALFD4: usize = 289;
     pub(crate) const EVENTFD2: usize = 290;
@@ -47,6 +49,7 @@ pub(super) mod nr {
     pub(crate) const STATX: usize = 332;
     pub(crate) const PIDFD_SEND_SIGNAL: usize = 424;
     pub(crate) const PIDFD_OPEN: usize = 434;
+    pub(crate) const CLONE3: usize = 435;
     pub(crate) const CLOSE_RANGE: usize = 436;
 }
 
@@ -81,14 +84,16 @@ pub(super) unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
     result
 }
 
-/// Clones this process with `flags` and lets the child call `run(argument)`, on this stack below what is in use.
+/// Calls the kernel with two arguments and lets the child that it makes call `run(argument)`, on this stack below what
+/// is in use.
 ///
 /// # Safety
-/// `flags` must have `CLONE_VM` and `CLONE_VFORK`, so that the parent sleeps while the child uses its stack, and
-/// `argument` must be what `run` expects.
+/// The call must be a clone(2) or clone3(2) with `CLONE_VM` and `CLONE_VFORK` and without a stack, so that the parent
+/// sleeps while the child uses its own, and `argument` must be what `run` expects.
 #[inline(never)]
 pub(super) unsafe fn clone_vfork(
-    flags: usize,
+    number: usize,
+    arguments: [usize; 2],
     run: extern "C" fn(*mut c_void) -> !,
     argument: *mut c_void,
 ) -> isize {
@@ -97,19 +102,18 @@ pub(super) unsafe fn clone_vfork(
     // the child; an asm block without `nostack` owns what is there. The child never comes back from `run`.
     unsafe {
         asm!(
-            "lea rsi, [rsp - 128]",
-            "and rsi, -16",
             "syscall",
             "test rax, rax",
             "jnz 2f",
+            "sub rsp, 128",
+            "and rsp, -16",
             "xor ebp, ebp",
             "mov rdi, r12",
             "call r13",
             "ud2",
             "2:",
-            inlateout("rax") nr::CLONE => result,
-            inlateout("rdi") flags => _,
-            out("rsi") _,
+            inlateout("rax") number => result,
+            in("rdi") arguments[0], in("rsi") arguments[1],
             in("rdx") 0, in("r10") 0, in("r8") 0,
             in("r12") argument, in("r13") run,
             lateout("rcx") _, lateout("r11") _,

@@ -8,25 +8,30 @@
 //! (PR_SET_CHILD_SUBREAPER(2const)), which adopt all that loses its parent below. The keeper looks for what the command
 //! has left behind, stops, kills and reaps it; the warden does so if the keeper is killed; both do if the caller is.
 //!
+//! Where the caller's cgroup may have another one in it, the job gets one ([`cgroup`]): it takes less time then to end
+//! very many processes, or a storm of them.
+//!
 //! Without a namespace, numbers are the caller's, and nobody can be number 1: what asks for that is refused, and so is
 //! a fresh /proc, and being root in a user namespace. A process that has taken other credentials may be out of reach:
 //! then [`Job::reap`] fails after some seconds, and says which it is.
 
+mod cgroup;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use pidns_init::protocol::{RequestKind, Role, TARGET_FD};
+use pidns_init::protocol::{CGROUP_FD, RequestKind, Role, TARGET_FD};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
-use pidns_sys::{Errno, poll, privilege};
+use pidns_sys::{Errno, fd, poll, privilege};
 
 use super::control::{Control, Packet, Stuck};
 use super::image::Image;
 use super::reap::{collect, send_signal};
 use super::steps::{Steps, as_c_strs};
 use super::{Event, Job, NumberOne, Spec};
-use crate::command::{Map, Proc};
+use crate::command::{Descriptors, Map, Proc};
 use crate::error::{SpawnError, Stage};
 use crate::status::ExitStatus;
 
@@ -40,6 +45,8 @@ struct Family {
     number: u32,
     stuck: Vec<Stuck>,
     end: Option<ExitStatus>,
+    /// The cgroup in which the job may have its own.
+    cgroup: Option<OwnedFd>,
 }
 
 /// The keeper, which is a child of the warden.
@@ -52,12 +59,17 @@ struct Keeper {
 /// Starts `spec` below a warden and a keeper, and returns once its program has been executed.
 pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     refuse_namespaces(spec)?;
+    // A command that has all of the caller's descriptors may have one at that number.
+    let cgroup = if spec.descriptors == Descriptors::Standard { cgroup::own() } else { None };
     let (image, control) = Image::new(Role::Keeper, spec)?;
     let mut steps = Steps::none();
     steps.directory(spec);
     steps.stdio(spec);
     if let Some(beside) = &spec.beside {
         steps.pass(beside, TARGET_FD);
+    }
+    if let Some(cgroup) = &cgroup {
+        steps.pass(cgroup, CGROUP_FD);
     }
     let env = Strings::new(as_c_strs(&spec.env));
     let warden =
@@ -66,7 +78,8 @@ pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     drop(image);
     match hear_of_start(&control) {
         Ok((keeper, number)) => {
-            Ok(Box::new(Family { warden, keeper, control, number, stuck: Vec::new(), end: None }))
+            let (stuck, end) = (Vec::new(), None);
+            Ok(Box::new(Family { warden, keeper, control, number, stuck, end, cgroup }))
         }
         Err(error) => {
             // Both go for this, if they have not gone already.
@@ -185,6 +198,10 @@ impl Family {
         // One that has outlived the warden is still at work.
         poll::readable([self.keeper.pidfd.as_fd()], None)?;
         while self.next_event()?.is_some_and(|event| event != Event::Gone) {}
+        if let Some(cgroup) = &self.cgroup {
+            // The warden has removed it, unless somebody has killed it just before.
+            let _ = fd::remove_directory(cgroup, &format!("pidns-{}", self.warden.pid));
+        }
         Ok(warden.map(|warden| {
             let killed = warden.code().and_then(|code| Signal::new(code - 128));
             killed.map_or(warden, |signal| ExitStatus::killed(signal, false))
