@@ -118,16 +118,6 @@ impl Cast {
         slots.filter(|(_, actor)| actor.as_ref().is_some_and(alive)).map(|(slot, _)| slot).collect()
     }
 
-    /// Returns who waits for signals, and for which.
-    pub(super) fn signal_waiters(&self) -> Vec<(usize, u64)> {
-        let slots = self.actors.iter().enumerate();
-        let waiting = slots.filter_map(|(slot, actor)| match actor.as_ref()?.doing {
-            Doing::Asleep(Sleep::Signal(set)) => Some((slot, set)),
-            _ => None,
-        });
-        waiting.collect()
-    }
-
     /// Returns the slot of the actor that sleeps in vfork until `child` is done.
     pub(super) fn vfork_parent(&self, child: TaskId) -> Option<usize> {
         self.actors.iter().position(|actor| {

@@ -4,6 +4,8 @@ use super::SimWorld;
 use super::cast::{Doing, Handlers, Sleep};
 use crate::answer;
 use crate::world::Event;
+use std::mem::replace;
+
 use pidns_core::{Effect, NextSignal, SigInfo, SigSet, TaskId};
 
 const SA_RESTART: u32 = 0x1000_0000;
@@ -106,8 +108,12 @@ impl SimWorld {
 
     /// A call has a result. On the way back to the program the actor takes its signals, which may end or stop it.
     pub(super) fn finish(&mut self, slot: usize, text: String) {
-        self.cast.actor_mut(slot).doing = Doing::Returning(text);
+        let before = replace(&mut self.cast.actor_mut(slot).doing, Doing::Returning(text));
         let task = self.task(slot);
+        if matches!(before, Doing::Asleep(Sleep::Signal(_))) {
+            // Who has been killed in its sleep waits for nothing.
+            let _ = self.set.set_awaited(task, SigSet::EMPTY);
+        }
         if self.is_called_for(task) {
             self.deliver(task);
         }

@@ -9,22 +9,9 @@ use pidns_core::{Effect, ExitOutcome, ExitStatus, GroupId, Signal, TaskId};
 impl SimWorld {
     /// Goes on until nothing is left to be done.
     pub(super) fn drain(&mut self) {
-        loop {
-            while let Some(effect) = self.effects.pop_front() {
-                self.handle(effect);
-            }
-            if !self.wake_signal_waiters() {
-                return;
-            }
+        while let Some(effect) = self.effects.pop_front() {
+            self.handle(effect);
         }
-    }
-
-    /// Ends a wait for signals if one has come; says whether there was one.
-    fn wake_signal_waiters(&mut self) -> bool {
-        self.cast
-            .signal_waiters()
-            .into_iter()
-            .any(|(slot, set)| !self.is_stopped(slot) && self.take_awaited(slot, set))
     }
 
     fn handle(&mut self, effect: Effect<(), ()>) {

@@ -84,8 +84,7 @@ impl SimWorld {
         }
     }
 
-    /// sigwaitinfo. The signals stay blocked while it sleeps, and are looked for whenever the world has moved: so they are
-    /// neither discarded nor fatal, as with the kernel, which keeps the real mask aside.
+    /// sigwaitinfo.
     pub(super) fn sigwait(&mut self, slot: usize, set: u64) -> Progress {
         let task = self.task(slot);
         match self.set.sigwait(task, SigSet::from_bits(set)) {
@@ -95,7 +94,10 @@ impl SimWorld {
             }
             Err(errno) => return Progress::Done(answer::error(errno.raw())),
         }
-        Progress::Asleep(Sleep::Signal(set))
+        match self.set.set_awaited(task, SigSet::from_bits(set)) {
+            Ok(()) => Progress::Asleep(Sleep::Signal(set)),
+            Err(errno) => Progress::Done(answer::error(errno.raw())),
+        }
     }
 
     /// Ends a sigwaitinfo if one of its signals has come.

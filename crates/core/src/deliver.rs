@@ -136,6 +136,18 @@ impl<G, T> TaskSet<G, T> {
         self.dequeue(task, set.minus(SigSet::UNSTOPPABLE)).ok_or(Errno::EAGAIN)
     }
 
+    /// Says what a task sleeps in sigtimedwait(2) for: before it falls asleep because [`sigwait`](Self::sigwait) found
+    /// nothing, and with [`SigSet::EMPTY`] when it wakes, for whatever reason. Meanwhile these signals are for it even if
+    /// it blocks them, and it gets [`Effect::SignalPending`] for them (kernel: `do_sigtimedwait`). // SIG-06
+    ///
+    /// # Errors
+    /// `ESRCH` if the task ended.
+    pub fn set_awaited(&mut self, task: TaskId, set: SigSet) -> Result<()> {
+        let task = self.caller(task)?;
+        self.tasks[task].awaited = set.minus(SigSet::UNSTOPPABLE);
+        Ok(())
+    }
+
     /// Takes the next pending signal of a task that is about to run user code, and acts on it.
     ///
     /// # Errors

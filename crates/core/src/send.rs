@@ -248,6 +248,7 @@ impl<G, T> TaskSet<G, T> {
             && self.disposition(group, signal) == Disposition::Default
             && self.tasks[target].trace.is_none()
             && !self.groups[group].has(GroupFlags::UNKILLABLE) // SIG-06: dropped when taken
+            && !self.tasks[taker].blocked.has(signal) // It is awaited.
             && !SigSet::CORE.has(signal);
         if fatal {
             self.condemn(group, ExitStatus::signaled(signal), sink);
@@ -259,7 +260,7 @@ impl<G, T> TaskSet<G, T> {
     fn wants(&self, thread: TaskIx, signal: Signal) -> bool {
         let task = &self.tasks[thread];
         task.state == TaskState::Live
-            && !task.blocked.has(signal)
+            && !task.closed().has(signal)
             && self.groups[task.group].stopped.is_none()
     }
 
@@ -269,7 +270,7 @@ impl<G, T> TaskSet<G, T> {
         let mut at = self.groups[group].threads;
         while let Some(thread) = at {
             let task = &self.tasks[thread];
-            if task.is_live() && pending.union(task.pending).minus(task.blocked) != SigSet::EMPTY {
+            if task.is_live() && pending.union(task.pending).minus(task.closed()) != SigSet::EMPTY {
                 sink.emit(Effect::SignalPending { task: self.task_id(thread) });
             }
             at = self.thread_after(group, thread);

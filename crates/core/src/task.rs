@@ -12,6 +12,8 @@ use crate::signal::{ExitStatus, SigSet, Signal};
 #[derive(Clone, Debug)]
 pub(crate) struct Task<T> {
     pub(crate) blocked: SigSet,
+    /// What it sleeps in sigtimedwait(2) for: taken in spite of being blocked, and then not acted on.
+    pub(crate) awaited: SigSet,
     pub(crate) pending: SigSet,
     pub(crate) group: GroupIx,
     pub(crate) pid: PidIx,
@@ -39,6 +41,7 @@ impl<T> Task<T> {
     pub(crate) fn new(group: GroupIx, pid: PidIx, ns_children: NsIx, payload: T) -> Self {
         Self {
             blocked: SigSet::EMPTY,
+            awaited: SigSet::EMPTY,
             pending: SigSet::EMPTY,
             group,
             pid,
@@ -56,6 +59,11 @@ impl<T> Task<T> {
             reservations: 0,
             payload,
         }
+    }
+
+    /// The signals that it does not want now: those blocked, without those that it sleeps for.
+    pub(crate) fn closed(&self) -> SigSet {
+        self.blocked.minus(self.awaited)
     }
 
     /// Says whether the task still runs, or could.

@@ -225,6 +225,24 @@ fn real_time_signals_queue_in_order_and_ordinary_ones_do_not() {
 }
 
 #[test]
+fn what_a_thread_sleeps_for_it_takes_and_does_not_act_on() {
+    let mut w = World::new();
+    let (a, b) = (w.fork(w.root), w.fork(w.root));
+    let other = w.thread(b);
+    let term = SigSet::of(&[Signal::TERM]);
+    w.block(b, term);
+    assert_eq!(w.set.sigwait(b, term).map(|info| info.signal), Err(Errno::EAGAIN));
+    w.set.set_awaited(b, term).unwrap();
+    w.kill(a, 3, Signal::TERM).unwrap();
+    assert_eq!(w.set.sigwait(b, term).map(|info| info.pid), Ok(2));
+    w.set.set_awaited(b, SigSet::EMPTY).unwrap();
+    assert!(w.lives(other));
+    // Awake, it leaves it to the other thread, which has it unblocked: it ends them both.
+    w.kill(a, 3, Signal::TERM).unwrap();
+    assert!(!w.lives(other));
+}
+
+#[test]
 fn a_full_queue_refuses_sigqueue_and_lets_kill_go_without_information() {
     let mut w = World::with(Config { max_queued: 1, ..Config::default() });
     let (a, b) = (w.fork(w.root), w.fork(w.root));
