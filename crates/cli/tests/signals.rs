@@ -4,8 +4,8 @@
 
 mod support;
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Stdio};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
 
 use pidns_testkit::{Lines, Mark, eventually, find, user};
 use support::{MODES, ended, kill, run, shell};
@@ -20,9 +20,13 @@ struct Running {
 impl Running {
     #[track_caller]
     fn start(mode: &[&str], script: &str) -> Self {
+        Self::start_by(&mut run([]), mode, script)
+    }
+
+    #[track_caller]
+    fn start_by(command: &mut Command, mode: &[&str], script: &str) -> Self {
         let mark = Mark::new();
         let (key, value) = mark.env();
-        let mut command = run([]);
         command.args(mode).args(["--", "sh", "-c", script]).env(key, value);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = Lines::new(child.stdout.take().unwrap());
@@ -105,7 +109,8 @@ fn a_fault_of_pidns_destroys_the_namespace() {
 fn a_command_that_stops_stops_pidns_and_goes_on_with_it() {
     for (mode, stop) in [(MODES[0], "kill -STOP $$"), (MODES[0], "kill -TSTP $$")] {
         let script = format!("echo ready; {stop}; echo on; exit 3");
-        let mut running = Running::start(mode, &script);
+        // Of its own, as a shell would make it: in an orphaned group, which ours may be, SIGTSTP stops nobody.
+        let mut running = Running::start_by(run([]).process_group(0), mode, &script);
         let pid = running.child.id();
         eventually("pidns is stopped", || pidns_testkit::proc::state(pid) == Some('T'));
         running.kill("CONT");
