@@ -29,12 +29,20 @@ fn all() -> Result<()> {
 
 const ROUNDS: usize = 400;
 
-/// From the start of a launcher to its end, with a command that does nothing.
+/// From the start of a launcher to its end, with a command that does nothing. Two series, each with the limit among those
+/// who take turns: what most people run beside the peers, and what else there is of `pidns`.
 fn launch(programs: &Programs) -> Result<()> {
+    series(programs, LIMIT, plain().into_iter().chain(peers()).collect())?;
+    series(programs, "limit_again", variants())
+}
+
+/// Lets `launchers` and the limit take turns. What comes before the command is told by name.
+fn series(programs: &Programs, limit: &str, launchers: Vec<Launcher>) -> Result<()> {
     let nothing = programs.path("nothing");
-    let limit = programs.path("limit");
-    let lines: Vec<(String, Vec<String>)> = launchers(&limit)
-        .into_iter()
+    let bare = [("no_launcher".to_owned(), vec![]), (limit.to_owned(), vec![programs.path(LIMIT)])];
+    let bare = bare.into_iter().skip(usize::from(limit != LIMIT));
+    let lines: Vec<Launcher> = bare
+        .chain(launchers)
         .map(|(name, mut line)| {
             line.push(nothing.clone());
             (name, line)
@@ -46,7 +54,7 @@ fn launch(programs: &Programs) -> Result<()> {
         .map(|(name, line)| Contestant::timed(name.clone(), || tools::run(line)))
         .collect();
     let medians = measure::in_turns(contestants, ROUNDS)?;
-    let Some(&(_, base)) = medians.iter().find(|(name, _)| name == LIMIT) else {
+    let Some(&(_, base)) = medians.iter().find(|(name, _)| name == limit) else {
         bail!("PID namespaces cannot be had here, so there is no limit to compare with");
     };
     for (name, median) in &medians {
@@ -58,22 +66,42 @@ fn launch(programs: &Programs) -> Result<()> {
 
 const LIMIT: &str = "limit";
 
-/// Names and command lines, to which the command is added.
-fn launchers(limit: &str) -> Vec<(String, Vec<String>)> {
-    let mut all =
-        vec![("no_launcher".to_owned(), vec![]), (LIMIT.to_owned(), vec![limit.to_owned()])];
-    let mut add = |name: String, program: &str, options: &str| {
-        let words = options.split_ascii_whitespace().map(str::to_owned);
-        all.push((name, std::iter::once(program.to_owned()).chain(words).collect()));
+/// A name, and a command line to which the command is added.
+type Launcher = (String, Vec<String>);
+
+fn launcher(name: impl Into<String>, program: &str, options: &str) -> Launcher {
+    let words = options.split_ascii_whitespace().map(str::to_owned);
+    (name.into(), std::iter::once(program.to_owned()).chain(words).collect())
+}
+
+/// `pidns run` with and without a /proc of its own.
+fn plain() -> Vec<Launcher> {
+    let of = |(name, program): (&str, String)| {
+        [
+            launcher(format!("{name}_no_proc"), &program, "run --engine kernel --no-proc --"),
+            launcher(name, &program, "run --engine kernel --"),
+        ]
     };
-    for (name, program) in tools::pidns() {
-        add(format!("{name}_no_proc"), &program, "run --engine kernel --no-proc --");
-        add(name.to_owned(), &program, "run --engine kernel --");
-        add(format!("{name}_as_init"), &program, "run --engine kernel --as-init --");
-        add(format!("{name}_auto"), &program, "run --engine auto --");
-        add(format!("{name}_subreaper"), &program, "run --engine subreaper --");
-        add(format!("{name}_ptrace"), &program, "run --engine ptrace --");
-    }
+    tools::pidns().into_iter().flat_map(of).collect()
+}
+
+/// The other ways of `pidns run`.
+fn variants() -> Vec<Launcher> {
+    let of = |(name, program): (&str, String)| {
+        let ways = [
+            ("kernel", "run --engine kernel --"),
+            ("auto", "run --engine auto --"),
+            ("as_init", "run --engine kernel --as-init --"),
+            ("subreaper", "run --engine subreaper --"),
+            ("ptrace", "run --engine ptrace --"),
+        ];
+        ways.map(|(way, options)| launcher(format!("{name}_{way}"), &program, options))
+    };
+    tools::pidns().into_iter().flat_map(of).collect()
+}
+
+/// Other launchers, as far as they are installed.
+fn peers() -> Vec<Launcher> {
     let peers = [
         ("unshare", "unshare", "--pid --fork --kill-child"),
         ("unshare_proc", "unshare", "--pid --fork --kill-child --mount-proc"),
@@ -87,10 +115,8 @@ fn launchers(limit: &str) -> Vec<(String, Vec<String>)> {
         ("dumb_init", "dumb-init", "--"),
         ("setsid", "setsid", "-w"),
     ];
-    for (name, program, options) in peers {
-        if let Some(program) = tools::installed(program) {
-            add(name.to_owned(), &program, options);
-        }
-    }
-    all
+    let found = |(name, program, options)| {
+        tools::installed(program).map(|program| launcher(name, &program, options))
+    };
+    peers.into_iter().filter_map(found).collect()
 }
