@@ -1,7 +1,8 @@
 //! The supervisor's end of the socket to a `pidns-init`.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pidns_init::protocol::{self, Config, Entry, EntryStep, EventKind, Request, RequestKind, Role};
 use pidns_sys::signal::Signal;
@@ -16,6 +17,9 @@ use crate::status::ExitStatus;
 
 #[derive(Debug)]
 pub(super) struct Control(OwnedFd);
+
+/// How long the start of a command is worth staying awake for.
+const AWAKE: Duration = Duration::from_micros(100);
 
 /// A packet from the other end, or its close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +97,7 @@ impl Control {
 
     /// Waits until the command's program has been executed, and returns the command's number.
     pub(super) fn await_start(&self) -> std::result::Result<u32, SpawnError> {
-        match self.receive(Mode::Block) {
+        match self.receive_soon() {
             Ok(Packet::Started { number }) => Ok(number.unsigned_abs()),
             Ok(Packet::ForkFailed(errno)) => Err(SpawnError::from_raw(Stage::Fork, errno)),
             Ok(Packet::ExecFailed(errno)) => Err(SpawnError::from_raw(Stage::Exec, errno)),
@@ -105,6 +109,20 @@ impl Control {
             Ok(_) => Err(SpawnError::new(Stage::Init, Errno::SRCH)),
             Err(errno) => Err(SpawnError::new(Stage::Init, errno)),
         }
+    }
+
+    /// Waits for a packet that is most likely a moment away: stays awake for [`AWAKE`] before it sleeps. To wake a cpu
+    /// that has just gone idle takes longer than number 1 needs, and the command would start on it.
+    fn receive_soon(&self) -> Result<Packet> {
+        let start = Instant::now();
+        while start.elapsed() < AWAKE {
+            match self.receive(Mode::NonBlock) {
+                // Whoever else wants this cpu has it.
+                Err(Errno::AGAIN) => thread::yield_now(),
+                result => return result,
+            }
+        }
+        self.receive(Mode::Block)
     }
 
     /// The next packet as [`receive`](Self::receive) gives it, and the descriptor that it carries.
