@@ -83,6 +83,16 @@ fn ps_shows_the_inside_only() {
 }
 
 #[test]
+fn where_a_program_may_run_is_its_own_business() {
+    // Whoever stops as often as this shares the tracer's cpu, and is not to notice, nor is its child.
+    let script = "i=0; while [ $i -lt 200 ]; do cd /; i=$((i+1)); done; \
+                  while read k v; do case $k in Cpus_allowed:) echo $v;; esac; done </proc/self/status; \
+                  nproc; exec nproc";
+    let host = std::process::Command::new("sh").args(["-c", script]).output().unwrap();
+    assert_eq!(output_of(script), String::from_utf8_lossy(&host.stdout));
+}
+
+#[test]
 fn nested_namespaces_begin_at_1_again() {
     if !has("unshare") {
         return;

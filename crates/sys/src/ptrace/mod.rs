@@ -189,19 +189,6 @@ pub fn signal_process(process: Tid, signal: i32) -> Result<()> {
     crate::signal::check(ret).map(drop)
 }
 
-/// Where a stopped task has its rseq(2) area; 0 if it has none. See `PTRACE_GET_RSEQ_CONFIGURATION` (Linux 5.13).
-///
-/// # Errors
-/// `ESRCH`; `EIO` on older kernels.
-pub fn rseq_area(tid: Tid) -> Result<u64> {
-    const GET_RSEQ_CONFIGURATION: Request = 0x420f;
-    // struct ptrace_rseq_configuration: a pointer, then four 32-bit words.
-    let mut configuration = [0u64; 3];
-    let size = size_of_val(&configuration);
-    request(GET_RSEQ_CONFIGURATION, tid, size, (&raw mut configuration).cast())?;
-    Ok(configuration[0])
-}
-
 /// Queues a signal with information of the caller's choice, for a process or one of its tasks. The kernel takes no
 /// `si_code` of its own making from others than the task itself: `SI_QUEUE` it is. See rt_sigqueueinfo(2).
 ///

@@ -1,90 +1,133 @@
-//! The tracer follows its tracees to their cpu.
+//! The tracer and a tracee that stops often share a cpu.
 //!
 //! A stop is two switches between tracee and tracer. On one cpu these are plain context switches; between two, each is a
-//! wake-up by interrupt of a cpu that perhaps sleeps, which costs several times as much. So the tracer binds *itself* to
-//! the cpu where its tracees stop; the guests' affinity is theirs. Where tracees stop on several cpus by turns, as with
-//! `make -j`, moving would cost more than it saves: then it lets the scheduler choose for a while.
+//! wake-up by interrupt of a cpu that perhaps sleeps, which costs several times as much. The scheduler knows nothing of
+//! that: it moves whoever wakes up to an idle cpu. So the tracer binds itself to the cpu that it is on, and with it one
+//! tracee, the *fellow*: one that has just stopped several times in a row. All others are the scheduler's, so that what runs
+//! in parallel still does. A fellow that stops no more, or waits for others, is let go of for the next.
 //!
-//! A tracee's cpu is in its `rseq` area, where the kernel notes it whenever it moves the task (rseq(2)); C libraries
-//! register one for each thread.
+//! A fellow is not to know, nor are its children to inherit it: it is let go of before it makes a task, and before
+//! anybody asks for an affinity.
 
 use pidns_sys::cpu::{self, Set};
-use pidns_sys::ptrace::{self, Tid};
+use pidns_sys::ptrace::Tid;
 
-use super::memory;
-
-/// Where the tracer runs, and why.
+/// Where the tracer runs, and with whom.
 pub(super) struct Affinity {
-    /// Where it may run.
+    /// Where the tracer may run; `None` where there is no choice.
     home: Option<Set>,
-    at: Option<u32>,
-    /// Stops elsewhere, in a row.
-    elsewhere: u32,
-    /// Stops and moves in this window.
+    /// The cpu that it has bound itself to.
+    at: Option<usize>,
+    /// Who shares that, and where it may run otherwise.
+    fellow: Option<(Tid, Set)>,
+    /// Stops of others since the fellow's last.
+    absent: u32,
+    last: Option<Tid>,
+    /// Stops of `last` in a row.
+    streak: u32,
+    /// Stops and changes of the fellow in this window.
     stops: u32,
-    moves: u32,
+    changes: u32,
     /// Stops to go before the next look.
     rest: u32,
 }
 
+/// Stops in a row that make a fellow.
+const OFTEN: u32 = 3;
+/// Stops of others after which a fellow is gone.
+const GONE: u32 = 32;
 /// Stops that are looked at together.
-const WINDOW: u32 = 64;
-/// Stops that a move has to pay for.
-const WORTH: u32 = 3;
-/// Stops without a look, where following does not pay.
+const WINDOW: u32 = 256;
+/// Stops that a change of the fellow has to pay for.
+const WORTH: u32 = 6;
+/// Stops without a look, where changes do not pay.
 const REST: u32 = 512;
-/// The same, after a look that found nothing to do.
-const PAUSE: u32 = 3;
 
 impl Affinity {
     pub(super) fn new() -> Self {
-        // With one cpu to run on there is nothing to follow.
-        let home = cpu::allowed().ok().filter(|set| set.count() > 1);
-        Self { home, at: None, elsewhere: 0, stops: 0, moves: 0, rest: 0 }
+        let home = cpu::allowed(None).ok().filter(|set| set.count() > 1);
+        Self {
+            home,
+            at: None,
+            fellow: None,
+            absent: 0,
+            last: None,
+            streak: 0,
+            stops: 0,
+            changes: 0,
+            rest: 0,
+        }
     }
 
-    /// A task has stopped; `rseq` is where its area is, if that is known.
-    pub(super) fn stopped(&mut self, tid: Tid, rseq: &mut Option<u64>) {
-        let Some(home) = &self.home else { return };
+    /// Who shares the tracer's cpu.
+    pub(super) fn fellow(&self) -> Option<Tid> {
+        self.fellow.as_ref().map(|(tid, _)| *tid)
+    }
+
+    /// A task has stopped. `waits` says that the fellow waits for others.
+    pub(super) fn stopped(&mut self, tid: Tid, waits: bool) {
+        if self.home.is_none() {
+            return;
+        }
         if self.rest > 0 {
             self.rest -= 1;
             return;
         }
-        let Some(cpu) = cpu_of(tid, rseq) else { return };
-        self.stops += 1;
-        if self.at == Some(cpu) {
-            self.elsewhere = 0;
-            self.rest = PAUSE;
-        } else {
-            self.elsewhere += 1;
-            if self.elsewhere > 1 && cpu::bind(cpu).is_ok() {
-                self.at = Some(cpu);
-                self.elsewhere = 0;
-                self.moves += 1;
-            }
+        self.streak = if self.last == Some(tid) { self.streak + 1 } else { 1 };
+        self.last = Some(tid);
+        let fellow = self.fellow();
+        self.absent = if fellow == Some(tid) { 0 } else { self.absent + 1 };
+        if fellow != Some(tid)
+            && self.streak >= OFTEN
+            && (fellow.is_none() || waits || self.absent >= GONE)
+        {
+            self.join(tid);
         }
+        self.stops += 1;
         if self.stops >= WINDOW {
-            if self.moves * WORTH > self.stops {
-                let _ = cpu::allow(home);
-                self.at = None;
-                self.rest = REST;
+            if self.changes * WORTH > self.stops {
+                self.part();
             }
             self.stops = 0;
-            self.moves = 0;
+            self.changes = 0;
         }
+    }
+
+    /// Lets the fellow run where it may.
+    pub(super) fn release(&mut self) {
+        if let Some((tid, set)) = self.fellow.take() {
+            // It may have ended.
+            let _ = cpu::allow(Some(tid), &set);
+        }
+    }
+
+    /// Makes `tid`, which is stopped, the fellow.
+    fn join(&mut self, tid: Tid) {
+        self.release();
+        self.changes += 1;
+        let Some(at) = self.at.or_else(bind_to_current) else { return };
+        self.at = Some(at);
+        let (Ok(before), Some(here)) = (cpu::allowed(Some(tid)), Set::one(at)) else { return };
+        if before.has(at) && cpu::allow(Some(tid), &here).is_ok() {
+            self.fellow = Some((tid, before));
+            self.absent = 0;
+        }
+    }
+
+    /// Leaves it to the scheduler for a while.
+    fn part(&mut self) {
+        self.release();
+        if let Some(home) = &self.home {
+            let _ = cpu::allow(None, home);
+        }
+        self.at = None;
+        self.rest = REST;
     }
 }
 
-/// The cpu on which a task has run last, if it says so.
-fn cpu_of(tid: Tid, rseq: &mut Option<u64>) -> Option<u32> {
-    const CPU_ID: u64 = 4;
-    let at = match *rseq {
-        Some(at) => at,
-        None => {
-            let at = ptrace::rseq_area(tid).ok().filter(|at| *at != 0)?;
-            *rseq = Some(at);
-            at
-        }
-    };
-    memory::read(tid, at + CPU_ID).ok().map(u32::from_ne_bytes)
+/// Binds the calling thread to the cpu that it is on.
+fn bind_to_current() -> Option<usize> {
+    let at = cpu::current();
+    cpu::allow(None, &Set::one(at)?).ok()?;
+    Some(at)
 }

@@ -289,7 +289,14 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_getsid
         | abi::SYS_set_tid_address => ids::enter(tracer, entry),
         abi::SYS_fork | abi::SYS_vfork | abi::SYS_clone | abi::SYS_clone3 => {
+            if tracer.affinity.fellow() == Some(entry.tid) {
+                tracer.affinity.release();
+            }
             clone::enter(tracer, entry)
+        }
+        abi::SYS_sched_setaffinity | abi::SYS_sched_getaffinity => {
+            tracer.affinity.release();
+            other::enter(tracer, entry)
         }
         abi::SYS_wait4 | abi::SYS_waitid => wait::enter(tracer, entry),
         abi::SYS_kill
@@ -318,9 +325,7 @@ fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             credentials::enter(tracer, entry)
         }
         abi::SYS_msgctl | abi::SYS_shmctl | abi::SYS_semctl => ipc::enter(tracer, entry),
-        abi::SYS_sched_setaffinity
-        | abi::SYS_sched_getaffinity
-        | abi::SYS_sched_setparam
+        abi::SYS_sched_setparam
         | abi::SYS_sched_getparam
         | abi::SYS_sched_setscheduler
         | abi::SYS_sched_getscheduler

@@ -23,9 +23,6 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
         end_others(tracer, tid);
         let _ = tracer.set.exec(id, &mut tracer.effects);
     }
-    if let Some(task) = tracer.tasks.get_mut(&tid) {
-        task.rseq = None;
-    }
     if let Some(process) = tracer.processes.get_mut(&tid) {
         process.threads = [tid].into();
         if process.sigsys == Disposition::Handled {

@@ -124,6 +124,9 @@ fn traced(rules: &mut Vec<Rule>) {
         abi::SYS_setreuid,
         abi::SYS_setresuid,
         abi::SYS_setfsuid,
+        // Not for a number: what the tracer has changed is put back first.
+        abi::SYS_sched_setaffinity,
+        abi::SYS_sched_getaffinity,
     ] {
         rules.push(rule(call, &[], Trace));
     }
@@ -135,8 +138,6 @@ fn traced(rules: &mut Vec<Rule>) {
 /// Calls about a task by number, where 0 is the caller.
 fn about_others(rules: &mut Vec<Rule>) {
     for call in [
-        abi::SYS_sched_setaffinity,
-        abi::SYS_sched_getaffinity,
         abi::SYS_sched_setparam,
         abi::SYS_sched_getparam,
         abi::SYS_sched_setscheduler,

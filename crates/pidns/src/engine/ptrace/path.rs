@@ -196,6 +196,8 @@ fn open(tracer: &mut Tracer, entry: &mut Entry, index: usize, place: Place, flag
         return Ok(Outcome::Then(After::Filter(Filter::Writer)));
     }
     let path_only = flags & abi::O_PATH != 0;
+    // `status` tells on which cpus a task may run.
+    tracer.affinity.release();
     match procfs::text(tracer, entry, &place)? {
         Some(_) if writes => return Err(Errno::ACCESS),
         Some(text) if !path_only => {

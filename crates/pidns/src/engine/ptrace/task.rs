@@ -51,13 +51,22 @@ pub(super) struct Task {
     pub(super) phase: Phase,
     /// It is in a group stop.
     pub(super) listening: bool,
-    /// Where its rseq(2) area is, once known.
-    pub(super) rseq: Option<u64>,
 }
 
 impl Task {
     pub(super) fn new(id: TaskId, process: Tid) -> Self {
-        Self { id, process, phase: Phase::Running, listening: false, rseq: None }
+        Self { id, process, phase: Phase::Running, listening: false }
+    }
+
+    /// It sleeps until another task has done something: a child to wait for, or one that borrows its memory.
+    pub(super) fn waits_for_others(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::InCall(Pending {
+                after: After::Wait(_) | After::WaitInPause | After::Clone(_),
+                ..
+            })
+        )
     }
 }
 

@@ -123,10 +123,10 @@ impl Tracer {
     }
 
     fn on_stop(&mut self, stopped: Stopped, stop: Stop) {
-        if matches!(stop, Stop::Seccomp | Stop::Syscall)
-            && let Some(task) = self.tasks.get_mut(&stopped.tid())
-        {
-            self.affinity.stopped(stopped.tid(), &mut task.rseq);
+        if matches!(stop, Stop::Seccomp | Stop::Syscall) {
+            let fellow = self.affinity.fellow().map(|tid| self.tasks.get(&tid));
+            let waits = fellow.is_some_and(|task| task.is_none_or(Task::waits_for_others));
+            self.affinity.stopped(stopped.tid(), waits);
         }
         match stop {
             Stop::Seccomp => call::enter(self, stopped),
@@ -182,15 +182,23 @@ impl Tracer {
     /// Does what the last operations want done.
     pub(super) fn settle(&mut self) {
         while !self.effects.is_empty() {
+            let mut victims = Vec::new();
             for effect in std::mem::take(&mut self.effects) {
-                self.apply(effect);
+                match effect {
+                    Effect::Kill { task } => victims.push(task),
+                    effect => self.apply(effect),
+                }
+            }
+            // The youngest first: a wait for anybody goes through the tracees in this order, so that it meets those
+            // first who are the first to have something to tell.
+            for task in victims.into_iter().rev() {
+                self.kill(task);
             }
         }
     }
 
     fn apply(&mut self, effect: Effect<Tid, Tid>) {
         match effect {
-            Effect::Kill { task } => self.kill(task),
             Effect::Deliver { task, group_wide, info } => {
                 signal::send(self, task, group_wide, info)
             }
