@@ -182,23 +182,15 @@ impl Tracer {
     /// Does what the last operations want done.
     pub(super) fn settle(&mut self) {
         while !self.effects.is_empty() {
-            let mut victims = Vec::new();
             for effect in std::mem::take(&mut self.effects) {
-                match effect {
-                    Effect::Kill { task } => victims.push(task),
-                    effect => self.apply(effect),
-                }
-            }
-            // The youngest first: a wait for anybody goes through the tracees in this order, so that it meets those
-            // first who are the first to have something to tell.
-            for task in victims.into_iter().rev() {
-                self.kill(task);
+                self.apply(effect);
             }
         }
     }
 
     fn apply(&mut self, effect: Effect<Tid, Tid>) {
         match effect {
+            Effect::Kill { task } => self.kill(task),
             Effect::Deliver { task, group_wide, info } => {
                 signal::send(self, task, group_wide, info)
             }
