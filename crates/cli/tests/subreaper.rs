@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
+mod support;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -247,20 +249,7 @@ fn shell() -> Option<(Terminal, String)> {
 #[test]
 fn an_interrupt_reaches_the_command_once() {
     let Some((mut terminal, run)) = shell() else { return };
-    terminal.enter(&format!(
-        "{run} sh -c 'trap \"echo -INT-\" INT; trap \"exit 5\" QUIT; echo -up-; while :; do sleep 0.02; done'"
-    ));
-    terminal.expect("-up-");
-    for _ in 0..3 {
-        terminal.press("\x03");
-        let before = terminal.expect("-INT-");
-        assert!(!before.contains("-INT-"), "{before}");
-    }
-    terminal.press("\x1c");
-    let rest = terminal.expect("ready$ ");
-    assert!(!rest.contains("-INT-"), "more than once: {rest}");
-    terminal.enter("echo status $?");
-    terminal.expect("status 5");
+    support::interrupt_reaches_the_command_once(&mut terminal, &run);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod support;
 
 use pidns_testkit::{Mark, Terminal, TerminalCommand, find, user};
-use support::{path, search};
+use support::{interrupt_reaches_the_command_once, path, search};
 
 /// A shell with job control that finds `pidns`.
 fn shell() -> Option<Terminal> {
@@ -20,21 +20,7 @@ const MODES: [&str; 2] = ["pidns run --engine kernel --", "pidns run --engine ke
 fn an_interrupt_reaches_the_command_once() {
     let Some(mut terminal) = shell() else { return };
     for run in MODES {
-        terminal.enter(&format!(
-            "{run} sh -c 'trap \"echo -INT-\" INT; trap \"exit 5\" QUIT; echo -up-; while :; do sleep 0.02; done'"
-        ));
-        terminal.expect("-up-");
-        for _ in 0..3 {
-            terminal.press("\x03");
-            let before = terminal.expect("-INT-");
-            assert!(!before.contains("-INT-"), "{before}");
-        }
-        terminal.press("\x1c");
-        let rest = terminal.expect("ready$ ");
-        assert!(!rest.contains("-INT-"), "more than once: {rest}");
-        terminal.enter("echo status $?");
-        terminal.expect("status 5");
-        terminal.expect("ready$ ");
+        interrupt_reaches_the_command_once(&mut terminal, run);
     }
 }
 

@@ -1,18 +1,17 @@
 //! Callers without standard descriptors, as daemons may be.
+#![forbid(unsafe_code)]
 
 mod support;
 
 use std::fs;
-use std::os::fd::{FromRawFd, OwnedFd};
 
 use pidns::Stdio;
 use pidns_testkit::{again, user};
 use support::both;
 
-/// Closes the standard descriptor `n`.
+/// Closes the standard descriptor `n`, in a process that plays a role with nothing else in it.
 fn close(n: i32) {
-    // SAFETY: this process plays a role with nothing else in it: nobody uses the number while it is closed.
-    drop(unsafe { OwnedFd::from_raw_fd(n) });
+    nix::unistd::close(n).unwrap();
 }
 
 /// Writes to `$OUT` which of 0, 1 and 2 are open, with nothing but what the shell does by itself.

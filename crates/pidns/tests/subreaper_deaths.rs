@@ -70,12 +70,16 @@ fn sigkill_of_the_warden() {
     rounds(|child| pidfd_send_signal(child.pidfd(), Kill::KILL).unwrap());
 }
 
+/// The role of a caller whose job does not end by itself.
+fn stay() {
+    shell(LEAVE.replace("sleep 0.002", "echo ready; sleep 300").as_str()).status().unwrap();
+}
+
 #[test]
 fn sigkill_of_the_caller() {
     const NAME: &str = "sigkill_of_the_caller";
     if again::role().is_some() {
-        shell(LEAVE.replace("sleep 0.002", "echo ready; sleep 300").as_str()).status().unwrap();
-        return;
+        return stay();
     }
     for round in 0..ROUNDS {
         let mark = Mark::new();
@@ -92,8 +96,7 @@ fn sigkill_of_the_caller() {
 fn sigkill_of_the_callers_whole_group() {
     const NAME: &str = "sigkill_of_the_callers_whole_group";
     if again::role().is_some() {
-        shell(LEAVE.replace("sleep 0.002", "echo ready; sleep 300").as_str()).status().unwrap();
-        return;
+        return stay();
     }
     for round in 0..ROUNDS {
         let mark = Mark::new();

@@ -64,22 +64,8 @@ pub fn receive_with_descriptor(
     socket: impl AsFd,
     buffer: &mut [u8],
 ) -> Result<(usize, Option<OwnedFd>)> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    loop {
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(buffer)];
-        match rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
-            Ok(received) => {
-                let fd = control.drain().find_map(|message| match message {
-                    RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-                    _ => None,
-                });
-                return Ok((received.bytes, fd));
-            }
-        }
-    }
+    let (length, descriptors) = receive_with_all(socket, buffer)?;
+    Ok((length, descriptors.into_iter().next()))
 }
 
 /// Sends `bytes` with copies of `descriptors`, without a SIGPIPE. See sendmsg(2), unix(7).
@@ -112,6 +98,13 @@ pub fn receive_with_descriptors<const N: usize>(
     socket: impl AsFd,
     buffer: &mut [u8],
 ) -> Result<Vec<OwnedFd>> {
+    let (_, mut descriptors) = receive_with_all(socket, buffer)?;
+    descriptors.truncate(N);
+    Ok(descriptors)
+}
+
+/// Receives one packet, and the descriptors that have come with it.
+fn receive_with_all(socket: impl AsFd, buffer: &mut [u8]) -> Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     loop {
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -119,15 +112,14 @@ pub fn receive_with_descriptors<const N: usize>(
         match rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Err(Errno::INTR) => {}
             Err(e) => return Err(e),
-            Ok(_) => {
+            Ok(received) => {
                 let mut all = Vec::new();
                 for message in control.drain() {
                     if let RecvAncillaryMessage::ScmRights(fds) = message {
                         all.extend(fds);
                     }
                 }
-                all.truncate(N);
-                return Ok(all);
+                return Ok((received.bytes, all));
             }
         }
     }

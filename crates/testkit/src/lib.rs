@@ -36,10 +36,19 @@ macro_rules! skipped {
 /// # Panics
 /// If it never does.
 #[track_caller]
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
+    within(PATIENCE, what, condition);
+}
+
+/// Waits until `condition` holds, for at most `limit`.
+///
+/// # Panics
+/// If it does not by then.
+#[track_caller]
+pub fn within(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        assert!(start.elapsed() < limit, "never: {what}");
         // Between two looks, so as not to take the time of what is looked at.
         thread::sleep(Duration::from_millis(1));
     }

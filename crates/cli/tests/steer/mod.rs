@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -77,12 +77,9 @@ pub(crate) fn as_other_root(options: &[&str], script: &str) -> Option<Output> {
 }
 
 /// Waits until `condition` holds, for at most ten seconds.
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(10), "not after ten seconds: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+#[track_caller]
+pub(crate) fn eventually(what: &str, condition: impl FnMut() -> bool) {
+    pidns_testkit::within(Duration::from_secs(10), what, condition);
 }
 
 /// True if there is a process with this number, zombies not counted.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pidns_testkit::user;
+use pidns_testkit::{Terminal, user};
 
 /// Where cargo has put the program under test.
 pub(crate) const BUILT: &str = env!("CARGO_BIN_EXE_pidns");
@@ -74,4 +74,25 @@ pub(crate) fn code(output: &Output) -> i32 {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// At a shell's prompt, starts a command below `run`, a start of a line, and presses ^C three times, of which it hears once
+/// each. It ends by ^\ with a status of its own, and the prompt is back.
+#[track_caller]
+pub(crate) fn interrupt_reaches_the_command_once(terminal: &mut Terminal, run: &str) {
+    terminal.enter(&format!(
+        "{run} sh -c 'trap \"echo -INT-\" INT; trap \"exit 5\" QUIT; echo -up-; while :; do sleep 0.02; done'"
+    ));
+    terminal.expect("-up-");
+    for _ in 0..3 {
+        terminal.press("\x03");
+        let before = terminal.expect("-INT-");
+        assert!(!before.contains("-INT-"), "{before}");
+    }
+    terminal.press("\x1c");
+    let rest = terminal.expect("ready$ ");
+    assert!(!rest.contains("-INT-"), "more than once: {rest}");
+    terminal.enter("echo status $?");
+    terminal.expect("status 5");
+    terminal.expect("ready$ ");
 }

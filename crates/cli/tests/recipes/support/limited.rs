@@ -9,12 +9,9 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds.
-pub(crate) fn poll(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < LIMIT, "waited {LIMIT:?} in vain: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
+#[track_caller]
+pub(crate) fn poll(what: &str, condition: impl FnMut() -> bool) {
+    pidns_testkit::within(LIMIT, what, condition);
 }
 
 /// What became of a command.
