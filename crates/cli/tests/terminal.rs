@@ -55,6 +55,7 @@ fn a_job_is_stopped_and_goes_on_in_the_foreground() {
         terminal.expect("ready$ ");
         terminal.enter("fg");
         terminal.expect("-on-");
+        terminal.settle();
     }
     terminal.press("\x1c");
     terminal.expect("ready$ ");

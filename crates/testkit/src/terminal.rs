@@ -97,6 +97,22 @@ impl Terminal {
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 
+    /// Waits until the job in the foreground has nothing left to do but to wait. What a shell continues does not go on at
+    /// one moment.
+    ///
+    /// # Panics
+    /// If that does not come.
+    #[track_caller]
+    pub fn settle(&self) {
+        let shell = self.program.id();
+        crate::eventually("the job sleeps", || {
+            let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+            let children = children.unwrap_or_default();
+            let mut pids = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+            pids.all(|pid| crate::proc::state(pid) == Some('S'))
+        });
+    }
+
     /// Goes away, and waits for the end of the program, which has to care.
     pub fn hang_up(mut self) -> ExitStatus {
         drop(self.side.take());

@@ -79,7 +79,7 @@ impl Signals {
             while let Some(change) = child.next_change()? {
                 match change {
                     // It may be old news: a signal to the whole group has stopped us too, and another has let all go on.
-                    Change::Stopped(signal) if is_stopped(child) => self.stop(signal, child)?,
+                    Change::Stopped(signal) if stays_stopped(child)? => self.stop(signal, child)?,
                     Change::Ended => return Ok(()),
                     _ => {}
                 }
@@ -104,24 +104,23 @@ impl Signals {
         }
         while let Some(taken) = signal::take(&self.taken)? {
             if is_for_command(&taken, child)
-                && (taken.signal != Signal::CONT || self.is_left_behind(child)?)
+                // Mostly it is not needed: a shell continues the whole group. One that comes late would undo the next stop.
+                && (taken.signal != Signal::CONT || stays_stopped(child)?)
             {
                 child.signal(taken.signal)?;
             }
         }
         Ok(())
     }
+}
 
-    /// Says whether the command is still stopped now that we go on. Mostly it is not: a shell continues the whole group.
-    /// A SIGCONT of ours that is not needed may come so late that it undoes the next stop.
-    fn is_left_behind(&self, child: &Child) -> io::Result<bool> {
-        if !is_stopped(child) {
-            return Ok(false);
-        }
-        let [news, pidfd] = child.descriptors();
-        let told = poll::readable([self.taken.as_fd(), news, pidfd], Some(MOMENT))?;
-        Ok(told == [false; 3] && is_stopped(child))
+/// Says whether the command is stopped, and is not just going on: a signal to our group reaches one after the other.
+fn stays_stopped(child: &Child) -> io::Result<bool> {
+    if !is_stopped(child) {
+        return Ok(false);
     }
+    let [news, pidfd] = child.descriptors();
+    Ok(poll::readable([news, pidfd], Some(MOMENT))? == [false; 2] && is_stopped(child))
 }
 
 /// Says whether the command is stopped at this moment, as far as /proc shows.
