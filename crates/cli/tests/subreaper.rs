@@ -266,7 +266,7 @@ fn a_job_is_stopped_and_goes_on_in_the_foreground() {
         terminal.expect("ready$ ");
         terminal.enter("fg");
         terminal.expect("-on-\r\n");
-        terminal.settle();
+        terminal.await_jobs(|state| state == 'S');
     }
     terminal.press("\x1c");
     terminal.expect("ready$ ");

@@ -55,7 +55,7 @@ fn a_job_is_stopped_and_goes_on_in_the_foreground() {
         terminal.expect("ready$ ");
         terminal.enter("fg");
         terminal.expect("-on-");
-        terminal.settle();
+        terminal.await_jobs(|state| state == 'S');
     }
     terminal.press("\x1c");
     terminal.expect("ready$ ");
@@ -100,6 +100,8 @@ fn a_job_that_ends_in_the_background_does_not_take_the_terminal() {
     std::fs::write(&fifo, "now\n").unwrap();
     // The shell waits for a line meanwhile.
     mark.wait_gone();
+    // Who has lost its memory has no mark any more, and may still be on its way to being a zombie.
+    terminal.await_jobs(|state| state == 'Z');
     terminal.enter("echo typed $((50+5))");
     terminal.expect("typed 55");
     terminal.expect("Exit 3");

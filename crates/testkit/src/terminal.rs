@@ -97,19 +97,20 @@ impl Terminal {
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 
-    /// Waits until the job in the foreground has nothing left to do but to wait. What a shell continues does not go on at
-    /// one moment.
+    /// Waits until all children of the shell are in such a state: `S` for those who have nothing to do but to wait, `Z` for
+    /// those who have ended. What a shell continues does not go on at one moment, nor does what has ended end.
     ///
     /// # Panics
     /// If that does not come.
     #[track_caller]
-    pub fn settle(&self) {
+    pub fn await_jobs(&self, is_it: impl Fn(char) -> bool) {
         let shell = self.program.id();
-        crate::eventually("the job sleeps", || {
+        crate::eventually("the jobs are where they should be", || {
             let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
             let children = children.unwrap_or_default();
             let mut pids = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
-            pids.all(|pid| crate::proc::state(pid) == Some('S'))
+            // Whom the shell has collected meanwhile is in no state.
+            pids.all(|pid| crate::proc::state(pid).is_none_or(&is_it))
         });
     }
 
