@@ -216,6 +216,10 @@ fn socket_pair() -> (OwnedFd, OwnedFd) {
 }
 
 fn send<T>(socket: &OwnedFd, record: &T) {
+    try_send(socket, record).expect("send");
+}
+
+fn try_send<T>(socket: &OwnedFd, record: &T) -> io::Result<()> {
     // SAFETY: the records of the protocol are integers without gaps.
     let sent = unsafe {
         libc::send(
@@ -225,7 +229,11 @@ fn send<T>(socket: &OwnedFd, record: &T) {
             libc::MSG_NOSIGNAL,
         )
     };
-    assert_eq!(sent, size_of::<T>() as isize, "send: {}", io::Error::last_os_error());
+    if sent < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    assert_eq!(sent, size_of::<T>() as isize, "a record goes as a whole");
+    Ok(())
 }
 
 impl Job {
@@ -255,6 +263,18 @@ impl Job {
 
     pub(crate) fn request(&self, kind: RequestKind, value: i32) {
         send(self.socket.as_ref().unwrap(), &Request { kind: kind as u32, value: value as u32 });
+    }
+
+    /// As [`request`](Self::request), and says whether there is still somebody to ask.
+    pub(crate) fn request_unless_ended(&self, kind: RequestKind, value: i32) -> bool {
+        let request = Request { kind: kind as u32, value: value as u32 };
+        match try_send(self.socket.as_ref().unwrap(), &request) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
+            sent => {
+                sent.expect("send");
+                true
+            }
+        }
     }
 
     pub(crate) fn send_raw(&self, bytes: &[u8]) {
