@@ -4,6 +4,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::process::{Pid, PidfdFlags};
 
+use crate::ptrace::Tid;
+use crate::ptrace::siginfo::SignalInfo;
 use crate::signal::Signal;
 use crate::{Errno, Result};
 
@@ -22,6 +24,36 @@ pub fn open(pid: u32) -> Result<OwnedFd> {
 /// `EMFILE`, `ENFILE`, `ENOSYS`.
 pub fn of_self() -> Result<OwnedFd> {
     rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+}
+
+/// Opens a pidfd of one task, whether or not it leads a process; close-on-exec. See pidfd_open(2), `PIDFD_THREAD`.
+///
+/// # Errors
+/// `ESRCH`; `EINVAL` before Linux 6.9.
+pub fn open_task(tid: Tid) -> Result<OwnedFd> {
+    const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(libc::O_EXCL.cast_unsigned());
+    let tid = Pid::from_raw(tid.number()).ok_or(Errno::INVAL)?;
+    rustix::process::pidfd_open(tid, PIDFD_THREAD)
+}
+
+/// Queues a signal with information of the caller's choice to the task, or process, of `pidfd`. See
+/// pidfd_send_signal(2), and [`ptrace::queue_signal`](crate::ptrace::queue_signal).
+///
+/// # Errors
+/// `ESRCH`, `EPERM`, `EAGAIN` where too many are queued.
+pub fn queue_signal(pidfd: impl AsFd, info: &SignalInfo) -> Result<()> {
+    let (signal, bytes) = (info.signal(), info.to_bytes());
+    // SAFETY: numbers, and a live siginfo_t that the kernel reads.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_fd().as_raw_fd(),
+            signal,
+            bytes.as_ptr(),
+            0,
+        )
+    };
+    crate::signal::check(ret).map(drop)
 }
 
 /// Sends `signal` to the process of `pidfd`. See pidfd_send_signal(2).

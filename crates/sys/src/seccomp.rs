@@ -5,7 +5,10 @@
 //! at all, because the kernel remembers them. Arguments are compared by their low 32 bits: rules are for arguments that
 //! the kernel itself takes as 32-bit integers.
 
+pub mod listener;
+
 use std::ffi::c_void;
+use std::os::fd::RawFd;
 
 use crate::Result;
 
@@ -16,6 +19,8 @@ pub enum Verdict {
     Allow,
     /// The tracer decides.
     Trace,
+    /// Whoever has the filter's [`Listener`](listener::Listener) decides.
+    Ask,
     /// SIGSYS with these 16 bits as `si_errno`: overrules another filter that would fail the call.
     Trap(u16),
     /// It fails with this errno.
@@ -27,6 +32,7 @@ impl Verdict {
         match self {
             Self::Allow => libc::SECCOMP_RET_ALLOW,
             Self::Trace => libc::SECCOMP_RET_TRACE,
+            Self::Ask => libc::SECCOMP_RET_USER_NOTIF,
             Self::Trap(data) => libc::SECCOMP_RET_TRAP | u32::from(data),
             Self::Fail(errno) => libc::SECCOMP_RET_ERRNO | u32::from(errno),
         }
@@ -185,6 +191,19 @@ impl Program {
     /// # Errors
     /// `EACCES` without `no_new_privs` or `CAP_SYS_ADMIN`; `EINVAL`, `ENOMEM`.
     pub fn install(&self) -> Result<()> {
+        self.install_with(0).map(drop)
+    }
+
+    /// Installs the filter likewise, and returns the close-on-exec descriptor of its [`Listener`](listener::Listener).
+    ///
+    /// # Errors
+    /// Also `EBUSY` where the thread has a filter with a listener already.
+    pub fn install_listening(&self) -> Result<RawFd> {
+        let fd = self.install_with(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+        Ok(fd as RawFd)
+    }
+
+    fn install_with(&self, flags: libc::c_ulong) -> Result<i64> {
         let program =
             libc::sock_fprog { len: self.0.len() as u16, filter: self.0.as_ptr().cast_mut() };
         // SAFETY: a live program of the length given, which the kernel only reads.
@@ -192,11 +211,11 @@ impl Program {
             libc::syscall(
                 libc::SYS_seccomp,
                 libc::SECCOMP_SET_MODE_FILTER,
-                0,
+                flags,
                 (&raw const program).cast::<c_void>(),
             )
         };
-        crate::signal::check(ret).map(drop)
+        crate::signal::check(ret)
     }
 }
 

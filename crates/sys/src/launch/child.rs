@@ -62,6 +62,9 @@ fn perform(step: &Step<'_>) -> Result<()> {
         Step::NoNewPrivileges => crate::seccomp::no_new_privileges(),
         Step::Restrict(ruleset) => ruleset.restrict(),
         Step::Filter(program) => program.install(),
+        Step::FilterListening { program, socket } => {
+            send_descriptor(socket, program.install_listening()?)
+        }
         Step::ExecuteDescriptor { program, args, env } => {
             // SAFETY: null-terminated arrays of C strings that outlive the call.
             done(unsafe {
@@ -167,26 +170,34 @@ struct OneDescriptor {
 }
 
 fn introduce(socket: RawFd) -> Result<()> {
+    // SAFETY: numbers; the pidfd is our own, and goes with the exec.
+    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::syscall(libc::SYS_getpid), 0) };
+    send_descriptor(socket, call(pidfd)? as RawFd)?;
     let mut byte = 0u8;
-    // SAFETY: all structures are live and of the sizes given; the pidfd is our own, and goes with the exec.
+    // SAFETY: one live byte.
+    match call(unsafe { libc::syscall(libc::SYS_read, socket, &raw mut byte, 1usize) })? {
+        0 => Err(Errno::PIPE),
+        _ => Ok(()),
+    }
+}
+
+/// Sends a copy of a descriptor with a byte.
+fn send_descriptor(socket: RawFd, fd: RawFd) -> Result<()> {
+    let mut byte = 0u8;
+    // SAFETY: all structures are live and of the sizes given; zero is a value of each.
     unsafe {
-        let pidfd = call(libc::syscall(libc::SYS_pidfd_open, libc::syscall(libc::SYS_getpid), 0))?;
         let mut control: OneDescriptor = core::mem::zeroed();
         control.header.cmsg_level = libc::SOL_SOCKET;
         control.header.cmsg_type = libc::SCM_RIGHTS;
         control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<RawFd>()) as _;
-        control.fd = pidfd as RawFd;
+        control.fd = fd;
         let mut payload = libc::iovec { iov_base: (&raw mut byte).cast::<c_void>(), iov_len: 1 };
         let mut message: libc::msghdr = core::mem::zeroed();
         message.msg_iov = &raw mut payload;
         message.msg_iovlen = 1;
         message.msg_control = (&raw mut control).cast::<c_void>();
         message.msg_controllen = size_of::<OneDescriptor>() as _;
-        call(libc::syscall(libc::SYS_sendmsg, socket, &raw const message, libc::MSG_NOSIGNAL))?;
-        match call(libc::syscall(libc::SYS_read, socket, &raw mut byte, 1usize))? {
-            0 => Err(Errno::PIPE),
-            _ => Ok(()),
-        }
+        done(libc::syscall(libc::SYS_sendmsg, socket, &raw const message, libc::MSG_NOSIGNAL))
     }
 }
 

@@ -77,6 +77,13 @@ pub enum Step<'a> {
     Restrict(&'a Ruleset),
     /// Installs a filter of system calls; what follows has to pass it.
     Filter(&'a Program),
+    /// Installs a filter likewise, and sends the descriptor of its listener over a socket.
+    FilterListening {
+        /// The filter.
+        program: &'a Program,
+        /// Where somebody receives the descriptor.
+        socket: RawFd,
+    },
     /// Executes the program behind a descriptor. See execveat(2), `AT_EMPTY_PATH`.
     ExecuteDescriptor {
         /// The program.

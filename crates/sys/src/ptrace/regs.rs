@@ -129,6 +129,12 @@ impl Registers {
         self.0.rax = (-ERESTARTSYS).cast_unsigned();
     }
 
+    /// At a signal's stop in a call that was interrupted: the call is made again, whatever the signal's handler wants.
+    pub const fn interrupt_unnoticed(&mut self) {
+        const ERESTARTNOINTR: i64 = 513;
+        self.0.rax = (-ERESTARTNOINTR).cast_unsigned();
+    }
+
     /// Takes the arguments of `before`.
     pub const fn restore_arguments(&mut self, before: &Self) {
         self.0.rdi = before.0.rdi;

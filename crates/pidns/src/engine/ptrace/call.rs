@@ -8,10 +8,12 @@ use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{Resume, Tid};
 use pidns_sys::{Errno, abi};
 
+use super::asked::Visit;
+use super::memory::PathBuffer;
 use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
-    clone, credentials, descriptor, ids, install, ipc, kill, memory, namespaces, other, path,
+    clone, credentials, descriptor, filter, ids, install, ipc, kill, memory, namespaces, other, path,
     pidfd, procfs, session, signal, sysctl, terminal, wait,
 };
 
@@ -118,27 +120,87 @@ pub(super) fn trapped(tracer: &mut Tracer, stopped: Stopped) {
         return stopped.run();
     };
     let mut entry = Entry { tid, id, registers: before };
-    entry.registers.set_call(before.trapped_call());
     let handled = dispatch(tracer, &mut entry);
     let mut registers = before;
     match handled {
         Ok(Outcome::Done(result)) => registers.answer_trap(result),
         Err(errno) => registers.answer_trap(negated(errno)),
         Ok(Outcome::Native) => registers.answer_trap(negated(Errno::NOSYS)),
+        Ok(Outcome::Then(after)) => return make(tracer, stopped, entry.registers, before, after),
+    }
+    let _ = registers.store(tid);
+    stopped.run();
+}
+
+/// A call that was asked about is the tracer's: see [`asked`](super::asked). It was interrupted; unless a handler has come
+/// first, and it is made again after that.
+pub(super) fn handed_over(tracer: &mut Tracer, stopped: Stopped) {
+    let tid = stopped.tid();
+    let (Some(id), Ok(before)) = (tracer.id(tid), Registers::of(tid)) else {
+        return stopped.run();
+    };
+    if !before.interrupted() || !filter::asks_about(before.call()) {
+        return stopped.run();
+    }
+    let mut entry = Entry { tid, id, registers: before };
+    let handled = dispatch(tracer, &mut entry);
+    let mut registers = before;
+    match handled {
+        Ok(Outcome::Done(result)) => registers.answer_trap(result),
+        Err(errno) => registers.answer_trap(negated(errno)),
+        Ok(Outcome::Native) => {
+            give_pass(tracer, tid, &before);
+            registers.again(before.call());
+        }
         Ok(Outcome::Then(after)) => {
-            let mut again = entry.registers;
-            again.again(entry.registers.call());
-            let _ = again.store(tid);
-            let mut original = before;
-            original.set_call(before.trapped_call());
-            let pending = Pending { after, before: Some(original), entering: true };
-            tracer.set_phase(tid, Phase::InCall(pending));
-            // It stops at the entry of the new call, unless a filter answers it, and at its end.
-            return stopped.resume(Resume::ToSyscallStop, 0);
+            give_pass(tracer, tid, &entry.registers);
+            return make(tracer, stopped, entry.registers, before, after);
         }
     }
     let _ = registers.store(tid);
     stopped.run();
+}
+
+/// The call is about to be asked about once more.
+fn give_pass(tracer: &Tracer, tid: Tid, registers: &Registers) {
+    let call = registers.call();
+    if filter::asks_about(call) {
+        let (index, _) = path::argument(call, registers.argument(0) as i32);
+        let mut buffer = PathBuffer::default();
+        let path = buffer.read(tid, registers.argument(index)).unwrap_or_default();
+        tracer.shared.give_pass(tid, call, path.to_vec());
+    }
+}
+
+/// Has a task that is in no call make one, in the place of the one that `before` shows.
+fn make(
+    tracer: &mut Tracer,
+    stopped: Stopped,
+    call: Registers,
+    before: Registers,
+    after: After,
+) {
+    let mut again = call;
+    again.again(call.call());
+    let _ = again.store(stopped.tid());
+    let pending = Pending { after, before: Some(before), entering: true };
+    tracer.set_phase(stopped.tid(), Phase::InCall(pending));
+    // It stops at the entry of the new call, unless a filter answers it, and at its end.
+    stopped.resume(Resume::ToSyscallStop, 0);
+}
+
+/// A signal comes before the task has entered a call that [`make`] has it make: it shall make its own again, after the
+/// signal's handler.
+pub(super) fn put_off(tracer: &mut Tracer, tid: Tid) {
+    let Some(task) = tracer.tasks.get_mut(&tid) else { return };
+    match std::mem::replace(&mut task.phase, Phase::Running) {
+        Phase::InCall(Pending { after, before: Some(mut before), entering: true }) => {
+            undo(tracer, tid, after);
+            before.interrupt_unnoticed();
+            let _ = before.store(tid);
+        }
+        other => task.phase = other,
+    }
 }
 
 /// A task is at the end of a call, or at the entry of one that [`trapped`] has made.
@@ -237,8 +299,9 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         After::SignalRecords(at) => signal::translate_records(tracer, tid, at, result),
         After::Stat { at, inode, extended } => path::stat_stored(tid, at, inode, extended),
         After::Directory { in_proc } => {
+            let visit = in_proc.then(|| Visit::new(&tracer.shared));
             if let Some(process) = tracer.process_of_mut(tid) {
-                process.in_proc = in_proc;
+                process.in_proc = visit;
             }
         }
         After::Restore

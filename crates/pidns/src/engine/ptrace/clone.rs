@@ -232,7 +232,7 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
         return;
     }
     let parent = if newborn.shares_parent { creator.parent } else { own };
-    let (filters, in_proc) = (creator.filters, creator.in_proc);
+    let (filters, in_proc) = (creator.filters, creator.in_proc.clone());
     let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
     let Some(process) = describe(tracer, child, parent) else { return };
     let process = Process { filters, in_proc, sigsys, ignores_children, ..process };
@@ -256,7 +256,7 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         adopted: 0,
         threads: [tid].into(),
         filters: Default::default(),
-        in_proc: false,
+        in_proc: None,
         sigsys: Disposition::Default,
         ignores_children: false,
         ended: VecDeque::new(),

@@ -3,16 +3,18 @@
 //! | verdict | calls |
 //! |---|---|
 //! | trap | those that a container's filter would answer first: `unshare`, `setns`, `clone3`, `clone` with `CLONE_NEW*` |
-//! | trace | those that carry a number of a task, and those that take a path from the root or the working directory |
+//! | trace | those that carry a number of a task |
+//! | ask | those that take a path from the root or the working directory: see [`asked`](super::asked) |
 //! | fail | those by which a program would get around the tracer, and those whose numbers cannot be translated |
 //! | allow | all others: they cost the filter only, and for most the kernel remembers its answer |
 //!
 //! A call is traced only where its arguments say that a number is in it: `sched_getaffinity(0, ..)` is about the caller,
 //! `openat(3, "x")` about a descriptor.
 //!
-//! Paths: only the tracer can read them, and /proc needs it. `find` and its like walk by descriptors, which the filter
-//! lets through; a path from the root or the working directory costs one stop. A process that has opened a directory of
-//! /proc could walk there by descriptor: it gets a second filter ([`more`]) that traces those calls as well.
+//! Paths: a filter cannot read them, and /proc needs it. `find` and its like walk by descriptors, which the filter lets
+//! through; a path from the root or the working directory costs a question, or a stop where there is nobody to ask. A
+//! process that has opened a directory of /proc, or the root directory, could walk there by descriptor: it gets a second
+//! filter ([`more`]) that traces those calls as well.
 
 use pidns_sys::abi;
 use pidns_sys::seccomp::{Program, Rule, Test, Verdict, compile};
@@ -21,7 +23,7 @@ use super::host::Host;
 use super::task::Filter;
 
 use Test::{Has, Is, Masked};
-use Verdict::{Allow, Fail, Trace, Trap};
+use Verdict::{Allow, Ask, Fail, Trace, Trap};
 
 /// What a SIGSYS by our filter has as `si_errno`.
 pub(super) const TRAP_MARK: u16 = 0x7069;
@@ -33,14 +35,15 @@ const ENOSYS: Verdict = Fail(abi::ENOSYS as u16);
 const EPERM: Verdict = Fail(abi::EPERM as u16);
 
 /// The filter of every process inside. Behind another filter ([`Host::filtered`](super::host::Host)), calls that it may
-/// answer are trapped; else a stop by trace does, which costs less and leaves SIGSYS alone.
+/// answer are trapped; else a stop by trace does, which costs less and leaves SIGSYS alone. Where there is somebody to ask
+/// ([`Host::listening`](super::host::Host)), paths are asked about.
 pub(super) fn program(host: Host) -> Program {
     let mut rules = Vec::new();
     trapped(&mut rules, if host.filtered { Trap(TRAP_MARK) } else { Trace });
     traced(&mut rules);
     about_others(&mut rules);
     by_command(&mut rules);
-    paths(&mut rules);
+    paths(&mut rules, if host.listening { Ask } else { Trace });
     refused(&mut rules);
     compile(rules)
 }
@@ -218,31 +221,32 @@ fn by_command(rules: &mut Vec<Rule>) {
     rules.push(rule(abi::SYS_semctl, &traced(2, &[i64::from(abi::GETPID)]), Allow));
 }
 
+/// Calls that take a path from the root or the working directory.
+const BY_PATH: [i64; 5] =
+    [abi::SYS_open, abi::SYS_stat, abi::SYS_lstat, abi::SYS_access, abi::SYS_readlink];
+
+/// Calls that may start at a descriptor. fstat(3) is newfstatat(fd, "", .., AT_EMPTY_PATH) in today's C libraries.
+const FROM_DIRECTORY: [i64; 7] = [
+    abi::SYS_openat,
+    abi::SYS_openat2,
+    abi::SYS_statx,
+    abi::SYS_newfstatat,
+    abi::SYS_readlinkat,
+    abi::SYS_faccessat,
+    abi::SYS_faccessat2,
+];
+
 /// Calls that take a path: looked at where it is not relative to a descriptor.
-fn paths(rules: &mut Vec<Rule>) {
-    for call in [
-        abi::SYS_open,
-        abi::SYS_stat,
-        abi::SYS_lstat,
-        abi::SYS_access,
-        abi::SYS_readlink,
-        abi::SYS_chdir,
-    ] {
-        rules.push(rule(call, &[], Trace));
-    }
-    for call in [
-        abi::SYS_openat,
-        abi::SYS_openat2,
-        abi::SYS_statx,
-        abi::SYS_readlinkat,
-        abi::SYS_faccessat,
-        abi::SYS_faccessat2,
-    ] {
-        rules.push(rule(call, &[(Is(0, CWD), Trace)], Allow));
-    }
-    // fstat(3) is newfstatat(fd, "", .., AT_EMPTY_PATH) in today's C libraries.
-    rules.push(rule(abi::SYS_newfstatat, &[(Is(0, CWD), Trace)], Allow));
+fn paths(rules: &mut Vec<Rule>, looked_at: Verdict) {
+    rules.extend(BY_PATH.map(|call| rule(call, &[], looked_at)));
+    rules.extend(FROM_DIRECTORY.map(|call| rule(call, &[(Is(0, CWD), looked_at)], Allow)));
+    rules.push(rule(abi::SYS_chdir, &[], Trace));
     rules.push(rule(abi::SYS_mount, &[], Trace));
+}
+
+/// Says whether a call is one that may be asked about.
+pub(super) fn asks_about(call: i64) -> bool {
+    BY_PATH.contains(&call) || FROM_DIRECTORY.contains(&call)
 }
 
 fn refused(rules: &mut Vec<Rule>) {

@@ -4,13 +4,17 @@ use std::fs;
 use std::path::PathBuf;
 
 use pidns_sys::ptrace::Tid;
+use pidns_sys::seccomp::listener;
 use pidns_sys::signal::SignalSet;
+use pidns_sys::{system, twin};
 
 /// Which of the host's facilities there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Host {
     /// Another filter is in force already, and may answer calls before ours does.
     pub(super) filtered: bool,
+    /// A filter's questions can be answered: paths need no stop.
+    pub(super) listening: bool,
 }
 
 impl Host {
@@ -18,8 +22,18 @@ impl Host {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         // Without /proc, assume the harder case.
         let filtered = field(&status, "Seccomp:").is_none_or(|mode| mode != "0");
-        Self { filtered }
+        Self { filtered, listening: listening(filtered) }
     }
+}
+
+/// Says whether a filter can have a listener. One that is in force may have it already, which only a try tells.
+fn listening(filtered: bool) -> bool {
+    // Since then a listener learns that nobody is left.
+    const SINCE: (u32, u32) = (6, 11);
+    let release = system::name().release;
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= SINCE && (!filtered || twin::run(|| listener::try_one().is_ok()) == Ok(true))
 }
 
 /// The value in a line of a `status` file. See proc_pid_status(5).

@@ -8,10 +8,12 @@ use std::thread::{self, JoinHandle};
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
-use pidns_sys::signal::Signal;
+use pidns_sys::seccomp::listener::Listener;
+use pidns_sys::signal::{Blocked, Signal};
 use pidns_sys::{Errno, twin};
 
-use super::start::{self, First};
+use super::asked::{self, Shared};
+use super::start::{self, First, Started};
 use super::tracer::Roster;
 use crate::engine::control::Control;
 use crate::engine::enter::Behind;
@@ -37,11 +39,12 @@ struct Traced {
     watched: bool,
     roster: Roster,
     tracer: Option<Tracing>,
+    paths: Option<JoinHandle<()>>,
     status: Option<ExitStatus>,
 }
 
 /// What the tracer tells when number 1 has executed its program.
-type Launched = Result<(u32, OwnedFd), SpawnError>;
+type Launched = Result<Started, SpawnError>;
 
 /// Starts `spec` in a PID namespace of ours, and returns once the command's program has been executed.
 pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
@@ -49,18 +52,24 @@ pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
     let supervised = guard.is_none();
     let roster = Roster::default();
     match follow(Arc::clone(spec), first, Arc::clone(&roster)) {
-        Ok((init, pidfd, tracer)) => {
+        Ok((started, tracer)) => {
+            let paths = started.questions.map(answer).transpose();
             let mut traced = Traced {
-                init,
+                init: started.init,
                 number: 1,
-                pidfd,
+                pidfd: started.pidfd,
                 control,
                 guard,
                 watched: true,
                 roster,
                 tracer: Some(tracer),
+                paths: None,
                 status: None,
             };
+            match paths {
+                Ok(paths) => traced.paths = paths,
+                Err(error) => return Err(traced.abandon(error)),
+            }
             if supervised {
                 traced.await_command()?;
             }
@@ -98,17 +107,29 @@ fn follow(
     spec: Arc<Spec>,
     first: First,
     roster: Roster,
-) -> Result<(u32, OwnedFd, Tracing), SpawnError> {
+) -> Result<(Started, Tracing), SpawnError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let tracer = thread::Builder::new()
         .name("pidns-tracer".into())
         .spawn(move || trace(spec, first, roster, sender))
-        .map_err(|error| {
-            SpawnError::from_raw(Stage::Engine, error.raw_os_error().unwrap_or_default())
-        })?;
+        .map_err(no_thread)?;
     let gone = |_| SpawnError::new(Stage::Engine, Errno::SRCH);
-    let (init, pidfd) = receiver.recv().map_err(gone)??;
-    Ok((init, pidfd, tracer))
+    Ok((receiver.recv().map_err(gone)??, tracer))
+}
+
+fn no_thread(error: io::Error) -> SpawnError {
+    SpawnError::from_raw(Stage::Engine, error.raw_os_error().unwrap_or_default())
+}
+
+/// Answers what the filter asks, until nobody is left to ask.
+fn answer((listener, shared): (Listener, Arc<Shared>)) -> Result<JoinHandle<()>, SpawnError> {
+    thread::Builder::new()
+        .name("pidns-paths".into())
+        .spawn(move || {
+            let _signals = Blocked::new();
+            asked::serve(&listener, &shared);
+        })
+        .map_err(no_thread)
 }
 
 type Tracing = JoinHandle<io::Result<ExitStatus>>;
@@ -127,7 +148,7 @@ fn trace(
         // What was the command's is no longer ours: a pipe closes when the command's end does.
         drop((spec, first));
         let (started, tracer) = match started {
-            Ok((tracer, init, pidfd)) => (Ok((init, pidfd)), Ok(tracer)),
+            Ok((tracer, started)) => (Ok(started), Ok(tracer)),
             Err(error) => (Err(error), Err(Errno::SRCH)),
         };
         // If nobody listens any more, the job is to be killed, which happens by its pidfd.
@@ -163,12 +184,21 @@ impl Traced {
 
     /// Waits until `pidns-init` has started the command.
     fn await_command(&mut self) -> Result<(), SpawnError> {
-        let started = self.control.await_start();
-        if started.is_err() && self.kill().is_ok() {
+        match self.control.await_start() {
+            Ok(number) => {
+                self.number = number;
+                Ok(())
+            }
+            Err(error) => Err(self.abandon(error)),
+        }
+    }
+
+    /// Ends what has started, because of an error.
+    fn abandon(&mut self, error: SpawnError) -> SpawnError {
+        if self.kill().is_ok() {
             let _ = self.reap();
         }
-        self.number = started?;
-        Ok(())
+        error
     }
 }
 
@@ -289,6 +319,9 @@ impl Traced {
         if let Some(tracer) = self.tracer.take() {
             let ended = tracer.join().map_err(|_| io::Error::other("the tracer has panicked"))?;
             self.status = Some(ended?);
+        }
+        if let Some(paths) = self.paths.take() {
+            paths.join().map_err(|_| io::Error::other("the thread for paths has panicked"))?;
         }
         self.status.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }

@@ -16,9 +16,10 @@
 //! * **The tree is the host's where it can be.** Children are the host's children of their parents, sessions and groups
 //!   are the host's: so wait blocks, restarts and reports stops natively, and terminals work. Orphans become the
 //!   tracer's; whom core gives them to learns of their end from us ([`wait`]).
-//! * **/proc by path.** Nothing can be mounted, and a filter cannot read paths. So the tracer looks at paths from the root
-//!   or the working directory (a stop each, some 3 µs), and leaves alone those relative to a descriptor, by which `find`
-//!   and its like walk. Who opens a directory of /proc gets a second filter, and is looked at there too ([`filter`]).
+//! * **/proc by path.** Nothing can be mounted, and a filter cannot read paths. So paths from the root or the working
+//!   directory are looked at, by a thread that the filter asks ([`asked`]) or else by the tracer, some 3 µs each. Those
+//!   relative to a descriptor are left alone: by these `find` and its like walk. Who opens a directory of /proc, or the
+//!   root directory, gets a second filter, and is looked at there too ([`filter`]).
 //!   Texts that hold numbers are given as memory files, made at the open.
 //! * **Landlock, where it is there**, keeps signals and tracing inside even if all else failed.
 //! * **An init ends at its exit stop**: that is before its memory and descriptors go, as the patch of 2007 had it.
@@ -28,6 +29,7 @@
 //! [`namespaces`], [`pidfd`] and so on handle a family of calls each; [`path`] and [`procfs`] give the view of /proc.
 
 mod affinity;
+mod asked;
 mod call;
 mod clone;
 mod credentials;

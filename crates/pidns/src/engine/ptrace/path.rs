@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 
 use pidns_core::NsId;
 use pidns_sys::ptrace::Tid;
+use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome};
@@ -32,21 +33,22 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     }
 }
 
-/// Where a call has its path, and the directory that it starts from.
-fn argument(entry: &Entry) -> (usize, i32) {
-    match entry.registers.call() {
+/// Where a call has its path, and the directory that it starts from, which may be its first argument.
+pub(super) fn argument(call: i64, first: i32) -> (usize, i32) {
+    match call {
         abi::SYS_open
         | abi::SYS_stat
         | abi::SYS_lstat
         | abi::SYS_access
         | abi::SYS_readlink
         | abi::SYS_chdir => (0, abi::AT_FDCWD),
-        _ => (1, entry.int(0)),
+        _ => (1, first),
     }
 }
 
 fn by_path(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
-    let (index, directory) = argument(entry);
+    let call = entry.registers.call();
+    let (index, directory) = argument(call, entry.int(0));
     if let Some(outcome) = stat_of_descriptor(tracer, entry, directory) {
         return Ok(outcome);
     }
@@ -58,8 +60,10 @@ fn by_path(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     };
     tracer.paths = buffer;
     match found? {
+        Some(Place::Above) if opens(call) => Ok(Outcome::Then(After::Filter(Filter::Walker))),
+        Some(Place::Above) => Ok(Outcome::Native),
         Some(place) => at_place(tracer, entry, index, place),
-        None if entry.registers.call() == abi::SYS_chdir && in_proc(tracer, entry.tid) => {
+        None if call == abi::SYS_chdir && in_proc(tracer, entry.tid) => {
             Ok(Outcome::Then(After::Directory { in_proc: false }))
         }
         None => Ok(Outcome::Native),
@@ -67,33 +71,65 @@ fn by_path(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
 }
 
 fn in_proc(tracer: &Tracer, tid: Tid) -> bool {
-    tracer.process_of(tid).is_some_and(|process| process.in_proc)
+    tracer.process_of(tid).is_some_and(|process| process.in_proc.is_some())
 }
 
-/// What of /proc the path means, if it does. Nearly all paths are told apart by their first bytes.
+/// What of /proc the path means, if it does.
 fn find(
     tracer: &Tracer,
     entry: &Entry,
     directory: i32,
     path: &[u8],
 ) -> Result<Option<Place>, Errno> {
+    let from_descriptor = !path.starts_with(b"/") && directory != abi::AT_FDCWD;
+    if path.is_empty()
+        || !from_descriptor
+            && !may_be_in_proc(entry.registers.call(), path, in_proc(tracer, entry.tid))
+    {
+        return Ok(None);
+    }
     let base = match path {
-        [] => return Ok(None),
-        [b'/', ..] if !mentions_proc(path) => return Ok(None),
         [b'/', ..] => Base::Root,
-        _ if directory == abi::AT_FDCWD => {
-            if !(in_proc(tracer, entry.tid) || path.starts_with(b"..") && mentions_proc(path)) {
-                return Ok(None);
-            }
-            Base::of_cwd(entry.tid)
-        }
-        _ => Base::of_descriptor(entry.tid, directory),
+        _ if from_descriptor => Base::of_descriptor(entry.tid, directory),
+        _ => Base::of_cwd(entry.tid),
     };
     procfs::place::find(tracer, entry, &base, path)
 }
 
-fn mentions_proc(path: &[u8]) -> bool {
-    path.starts_with(b"/proc") || path.windows(4).any(|window| window == b"proc")
+/// What the text of a path, from the root or the working directory, says: whether it may lead into /proc, or open the
+/// root directory, from which one could go there. So nearly all paths are told apart. `visitor` says that the working
+/// directory may be in /proc.
+pub(super) fn may_be_in_proc(call: i64, path: &[u8], visitor: bool) -> bool {
+    let mut names = path.split(|byte| *byte == b'/');
+    if path.starts_with(b"/") || !visitor {
+        let is_dots = |name: &[u8]| matches!(name, b"" | b"." | b"..");
+        names.clone().any(|name| name == b"proc") || opens(call) && names.all(is_dots)
+    } else {
+        true
+    }
+}
+
+const fn opens(call: i64) -> bool {
+    matches!(call, abi::SYS_open | abi::SYS_openat | abi::SYS_openat2)
+}
+
+/// Whether a call that a signal has found at its entry would wait, so that the signal's handler may end it. Others are made
+/// again: that they were asked about is not to be noticed.
+pub(super) fn waits(tid: Tid, registers: &Registers) -> bool {
+    let call = registers.call();
+    if !opens(call) {
+        return false;
+    }
+    let (index, directory) = argument(call, registers.argument(0) as i32);
+    let mut buffer = memory::PathBuffer::default();
+    let Ok(path) = buffer.read(tid, registers.argument(index)) else { return false };
+    let path = String::from_utf8_lossy(path);
+    let path = match path.strip_prefix('/') {
+        Some(path) => format!("/proc/{tid}/root/{path}"),
+        None if directory == abi::AT_FDCWD => format!("/proc/{tid}/cwd/{path}"),
+        None => format!("/proc/{tid}/fd/{directory}/{path}"),
+    };
+    std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir())
 }
 
 fn at_place(tracer: &mut Tracer, entry: &mut Entry, index: usize, place: Place) -> Handled {

@@ -5,6 +5,7 @@
 //! by itself, SIGCHLD above all, has the host's numbers, and these are translated at the same stop.
 
 use pidns_core::{ActionFlags, Disposition, SigCode, SigInfo, SigSet, Signal, TaskId};
+use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::siginfo::{SIZE, SignalInfo};
 use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::signal::SignalSet;
@@ -13,7 +14,7 @@ use pidns_sys::{Errno, abi};
 use super::call::{self, Entry, Handled, Outcome};
 use super::task::{self, After, Filter, Stopped};
 use super::tracer::Tracer;
-use super::{filter, host, memory};
+use super::{asked, filter, host, memory, path};
 
 /// In `si_errno` of the signals that we send.
 const MARK: u16 = 0x5049;
@@ -115,6 +116,11 @@ pub(super) fn arrives(tracer: &mut Tracer, stopped: Stopped, number: i32) {
     if info.is_seccomp() && info.errno() == i32::from(filter::TRAP_MARK) {
         return call::trapped(tracer, stopped);
     }
+    if info.unmarked(asked::HAND_OVER).is_some() {
+        return call::handed_over(tracer, stopped);
+    }
+    call::put_off(tracer, tid);
+    make_again(tracer, tid);
     if is_discarded(tracer, tid, &info) {
         return stopped.run();
     }
@@ -122,6 +128,22 @@ pub(super) fn arrives(tracer: &mut Tracer, stopped: Stopped, number: i32) {
         let _ = new.store(tid);
     }
     stopped.resume(pidns_sys::ptrace::Resume::Freely, number);
+}
+
+/// A call that was interrupted while it was asked about, which the program cannot know, is made again whatever the signal's
+/// handler wants. // See sigaction(2), `SA_RESTART`.
+fn make_again(tracer: &Tracer, tid: Tid) {
+    if !tracer.listening {
+        return;
+    }
+    let Ok(mut registers) = Registers::of(tid) else { return };
+    if registers.interrupted()
+        && filter::asks_about(registers.call())
+        && !path::waits(tid, &registers)
+    {
+        registers.interrupt_unnoticed();
+        let _ = registers.store(tid);
+    }
 }
 
 /// As the receiver is to see it; `None` if that is how it is.

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 use pidns_core::{CloneArgs, Config, Delivery, Root, TaskSet};
 use pidns_sys::landlock::Ruleset;
 use pidns_sys::launch::traced::{self, Traced};
 use pidns_sys::launch::{Namespaces, OnFailure, ShellArgs, Step, Strings};
 use pidns_sys::ptrace::Tid;
+use pidns_sys::seccomp::listener::Listener;
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, privilege, twin};
+use pidns_sys::{Errno, pidfd, privilege, socket, twin};
 
 use super::affinity::Affinity;
+use super::asked::Shared;
 use super::host::Host;
 use super::memory::PathBuffer;
 use super::task::{Filter, Stopped, Task};
@@ -31,12 +34,22 @@ pub(super) enum First {
     Command { guard: OwnedFd },
 }
 
+/// What the caller has of a job that has started.
+pub(super) struct Started {
+    /// Number 1, by the host's number.
+    pub(super) init: u32,
+    /// Of number 1.
+    pub(super) pidfd: OwnedFd,
+    /// Where paths are asked about, and what that shares with the tracer.
+    pub(super) questions: Option<(Listener, Arc<Shared>)>,
+}
+
 /// Starts number 1 of `spec`. To be called in the twin that is to be the tracer.
 pub(super) fn start(
     spec: &Spec,
     first: &First,
     roster: Roster,
-) -> Result<(Tracer, u32, OwnedFd), SpawnError> {
+) -> Result<(Tracer, Started), SpawnError> {
     twin::adopt_orphans().map_err(engine)?;
     let confinement = Confinement::new()?;
     let traced = match first {
@@ -47,10 +60,13 @@ pub(super) fn start(
     // It is traced and not collected, so the number is its own.
     let pidfd = pidfd::open(init).map_err(engine)?;
     let mut tracer = table(traced.tid, roster)?;
+    let listener = confinement.listener()?;
+    tracer.listening = listener.is_some();
+    let questions = listener.map(|listener| (listener, Arc::clone(&tracer.shared)));
     tracer.image = matches!(first, First::Init(_)).then_some(traced.tid);
     // It has stopped at its exec.
     Stopped::new(traced.tid).run();
-    Ok((tracer, init, pidfd))
+    Ok((tracer, Started { init, pidfd, questions }))
 }
 
 fn engine(errno: Errno) -> SpawnError {
@@ -60,6 +76,8 @@ fn engine(errno: Errno) -> SpawnError {
 /// What keeps a job inside.
 struct Confinement {
     filter: pidns_sys::seccomp::Program,
+    /// How the filter's listener comes to us, if it has one: ours, and the first process's.
+    sockets: Option<(OwnedFd, OwnedFd)>,
     /// Where the kernel has it.
     landlock: Option<Ruleset>,
     /// With privilege no promise is needed, and setuid programs work.
@@ -68,8 +86,11 @@ struct Confinement {
 
 impl Confinement {
     fn new() -> Result<Self, SpawnError> {
+        let host = Host::probe();
+        let sockets = host.listening.then(socket::pair).transpose().map_err(engine)?;
         Ok(Self {
-            filter: filter::program(Host::probe()),
+            filter: filter::program(host),
+            sockets,
             landlock: Ruleset::signals_stay_inside().ok(),
             privileged: privilege::has_sys_admin().map_err(engine)?,
         })
@@ -87,7 +108,19 @@ impl Confinement {
         if let Some(ruleset) = &self.landlock {
             add(Step::Restrict(ruleset), OnFailure::Skip);
         }
-        add(Step::Filter(&self.filter), OnFailure::Fail);
+        let program = &self.filter;
+        let filter = match &self.sockets {
+            None => Step::Filter(program),
+            Some((_, socket)) => Step::FilterListening { program, socket: socket.as_raw_fd() },
+        };
+        add(filter, OnFailure::Fail);
+    }
+
+    /// The listener that the first process has sent.
+    fn listener(self) -> Result<Option<Listener>, SpawnError> {
+        let Some((ours, _)) = self.sockets else { return Ok(None) };
+        let (_, fd) = socket::receive_with_descriptor(ours, &mut [0]).map_err(engine)?;
+        fd.map(Listener::new).transpose().map_err(engine)
     }
 }
 
@@ -106,7 +139,6 @@ fn start_command(
     guard: &OwnedFd,
     confinement: &Confinement,
 ) -> Result<Traced, SpawnError> {
-    use std::os::fd::AsRawFd;
     let maps = IdMaps::new(spec.map);
     let env = Strings::new(as_c_strs(&spec.env));
     let paths = candidates(&spec.args[0], &spec.env);
@@ -176,6 +208,8 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         ghosts: 0,
         filters: Filter::ALL.map(|filter| filter::more(filter).to_bytes()),
         affinity: Affinity::new(),
+        listening: false,
+        shared: Arc::default(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
     };

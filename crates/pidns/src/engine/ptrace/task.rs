@@ -8,6 +8,7 @@ use pidns_core::{GroupId, NsId, Pid, Reservation, TaskId};
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Resume, Tid};
 
+use super::asked::Visit;
 use super::procfs::listing::Listing;
 
 /// A task that is stopped for its tracer.
@@ -264,7 +265,7 @@ pub(super) struct Process {
     /// Which filters it has beyond the first, in the order of [`Filter::ALL`].
     pub(super) filters: [bool; Filter::ALL.len()],
     /// Its working directory is in /proc.
-    pub(super) in_proc: bool,
+    pub(super) in_proc: Option<Visit>,
     pub(super) sigsys: Disposition,
     /// SIGCHLD is ignored: the kernel collects its children.
     pub(super) ignores_children: bool,

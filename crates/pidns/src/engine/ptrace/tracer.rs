@@ -11,6 +11,7 @@ use pidns_sys::Errno;
 use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
 
 use super::affinity::Affinity;
+use super::asked::Shared;
 use super::memory::PathBuffer;
 use super::procfs::listing::Cursors;
 use super::task::{Birth, Filter, Phase, Process, Stopped, Task};
@@ -59,6 +60,9 @@ pub(super) struct Tracer {
     /// The programs of the filters that processes get when they need them, in the order of [`Filter::ALL`].
     pub(super) filters: [Vec<u8>; Filter::ALL.len()],
     pub(super) affinity: Affinity,
+    /// Paths are asked about.
+    pub(super) listening: bool,
+    pub(super) shared: Arc<Shared>,
     pub(super) paths: PathBuffer,
     pub(super) cursors: Cursors,
 }

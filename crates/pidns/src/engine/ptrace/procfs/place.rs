@@ -40,6 +40,8 @@ impl Base {
 
 /// Something in /proc that is not simply the host's.
 pub(in super::super) enum Place {
+    /// The root directory.
+    Above,
     /// /proc itself.
     Root,
     /// /proc/self.
@@ -103,7 +105,7 @@ impl Place {
                 [name] => matches!(name.as_slice(), b"task" | b"ns"),
                 _ => false,
             },
-            Self::Global(_) => false,
+            Self::Above | Self::Global(_) => false,
         }
     }
 }
@@ -125,7 +127,7 @@ pub(in super::super) fn find(
         Base::Elsewhere(directory) => walk(&mut names, directory, Side::Guest),
     }
     walk(&mut names, path, Side::Guest);
-    let Some((proc, names)) = names.split_first() else { return Ok(None) };
+    let Some((proc, names)) = names.split_first() else { return Ok(Some(Place::Above)) };
     if proc.text != b"proc" {
         return Ok(None);
     }

@@ -1,0 +1,129 @@
+//! Being asked about the calls of other processes: the listener of a filter. See seccomp(2), "user-space notification".
+//!
+//! A call with [`Verdict::Ask`](super::Verdict::Ask) waits until whoever has the [`Listener`] has answered. A stop by
+//! ptrace would tell the tracer alone, wherever that runs; a question wakes the listener on the caller's own cpu
+//! (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`), so that what runs in parallel is not held up.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::{mem, ptr};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::ptrace::Tid;
+use crate::{Errno, Result};
+
+/// The end of a filter at which its questions arrive.
+#[derive(Debug)]
+pub struct Listener(OwnedFd);
+
+/// A call that waits for an answer, until a signal reaches the task.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    id: u64,
+    /// Who makes it, in the caller's PID namespace.
+    pub tid: Tid,
+    /// The call's number.
+    pub call: i64,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+}
+
+/// `SECCOMP_IOCTL_NOTIF_*` of `linux/seccomp.h`: the letter is `!`.
+const fn request(direction: u64, number: u64, size: usize) -> libc::Ioctl {
+    const LETTER: u64 = 0x21;
+    (direction << 30 | (size as u64) << 16 | LETTER << 8 | number) as libc::Ioctl
+}
+
+const WRITE: u64 = 1;
+const READ: u64 = 2;
+const RECEIVE: libc::Ioctl = request(READ | WRITE, 0, size_of::<libc::seccomp_notif>());
+const SEND: libc::Ioctl = request(READ | WRITE, 1, size_of::<libc::seccomp_notif_resp>());
+const IS_VALID: libc::Ioctl = request(WRITE, 2, size_of::<u64>());
+const SET_FLAGS: libc::Ioctl = request(WRITE, 4, size_of::<u64>());
+const SYNC_WAKE_UP: u64 = 1;
+
+impl Listener {
+    /// Takes the descriptor that [`Program::install_listening`](super::Program::install_listening) has made.
+    ///
+    /// # Errors
+    /// `EINVAL` before Linux 6.6.
+    pub fn new(fd: OwnedFd) -> Result<Self> {
+        // SAFETY: a number, and a descriptor of our own.
+        let ret = unsafe { libc::ioctl(fd.as_raw_fd(), SET_FLAGS, SYNC_WAKE_UP) };
+        crate::signal::check(i64::from(ret))?;
+        Ok(Self(fd))
+    }
+
+    /// Waits for a question; `None` once nobody is left to ask. Before Linux 6.11 that is not told.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn next(&self) -> Result<Option<Question>> {
+        loop {
+            // SAFETY: plain integers, for which zero is a value; the kernel wants it to be zero.
+            let mut asked: libc::seccomp_notif = unsafe { mem::zeroed() };
+            // SAFETY: a live structure of the size that the request says.
+            let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), RECEIVE, ptr::from_mut(&mut asked)) };
+            match crate::signal::check(i64::from(ret)) {
+                Ok(_) => return Ok(question(&asked)),
+                // The call has been interrupted, or the last task has gone.
+                Err(Errno::NOENT) if self.is_deserted()? => return Ok(None),
+                Err(Errno::NOENT | Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// Lets the kernel do the call. Its arguments may have changed meanwhile, as memory may at any time.
+    ///
+    /// # Errors
+    /// `ENOENT` if a signal has interrupted it: it will be made anew, and asked about.
+    pub fn proceed(&self, question: &Question) -> Result<()> {
+        let mut answer = libc::seccomp_notif_resp {
+            id: question.id,
+            val: 0,
+            error: 0,
+            flags: libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
+        };
+        // SAFETY: a live structure of the size that the request says.
+        let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), SEND, ptr::from_mut(&mut answer)) };
+        crate::signal::check(i64::from(ret)).map(drop)
+    }
+
+    /// Succeeds if the task that has asked still waits: then its number is still its own.
+    ///
+    /// # Errors
+    /// `ENOENT` if it does not.
+    pub fn is_waiting(&self, question: &Question) -> Result<()> {
+        let mut id = question.id;
+        // SAFETY: a live integer.
+        let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), IS_VALID, ptr::from_mut(&mut id)) };
+        crate::signal::check(i64::from(ret)).map(drop)
+    }
+
+    fn is_deserted(&self) -> Result<bool> {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+        Ok(fds[0].revents().contains(PollFlags::HUP))
+    }
+}
+
+/// Puts a filter that asks nothing into the calling process, and makes its listener: to see whether it can.
+///
+/// # Errors
+/// Those of [`Program::install_listening`](super::Program::install_listening), and of [`Listener::new`].
+pub fn try_one() -> Result<()> {
+    super::no_new_privileges()?;
+    let fd = super::compile(Vec::new()).install_listening()?;
+    // SAFETY: the kernel has just made it.
+    Listener::new(unsafe { OwnedFd::from_raw_fd(fd) }).map(drop)
+}
+
+fn question(asked: &libc::seccomp_notif) -> Option<Question> {
+    Some(Question {
+        id: asked.id,
+        tid: Tid::new(asked.pid.cast_signed())?,
+        call: i64::from(asked.data.nr),
+        arguments: asked.data.args,
+    })
+}
