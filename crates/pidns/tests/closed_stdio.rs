@@ -11,7 +11,7 @@ use support::both;
 
 /// Closes the standard descriptor `n`, in a process that plays a role with nothing else in it.
 fn close(n: i32) {
-    nix::unistd::close(n).unwrap();
+    nix::unistd::close(n).expect("it is open");
 }
 
 /// Writes to `$OUT` which of 0, 1 and 2 are open, with nothing but what the shell does by itself.

@@ -33,7 +33,7 @@ pub(super) struct Affinity {
 }
 
 /// Stops in a row that make a fellow.
-const OFTEN: u32 = 3;
+const OFTEN: u32 = 16;
 /// Stops of others after which a fellow is gone.
 const GONE: u32 = 32;
 /// Stops that are looked at together.

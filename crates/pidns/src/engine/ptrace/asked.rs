@@ -31,6 +31,9 @@ pub(super) struct Shared {
     given: AtomicUsize,
 }
 
+/// Where the filter asks, and what whoever answers has to know.
+pub(super) type Questions = (Listener, Arc<Shared>);
+
 /// Leave to make a call.
 #[derive(Debug)]
 struct Pass {

@@ -8,11 +8,10 @@ use std::thread::{self, JoinHandle};
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
-use pidns_sys::seccomp::listener::Listener;
 use pidns_sys::signal::{Blocked, Signal};
-use pidns_sys::{Errno, twin};
+use pidns_sys::{Errno, cpu, twin};
 
-use super::asked::{self, Shared};
+use super::asked::{self, Questions};
 use super::start::{self, First, Started};
 use super::tracer::Roster;
 use crate::engine::control::Control;
@@ -39,7 +38,8 @@ struct Traced {
     watched: bool,
     roster: Roster,
     tracer: Option<Tracing>,
-    paths: Option<JoinHandle<()>>,
+    /// Those who answer the filter.
+    paths: Vec<JoinHandle<()>>,
     status: Option<ExitStatus>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
     let roster = Roster::default();
     match follow(Arc::clone(spec), first, Arc::clone(&roster)) {
         Ok((started, tracer)) => {
-            let paths = started.questions.map(answer).transpose();
+            let paths = started.questions.map_or(Ok(Vec::new()), answer);
             let mut traced = Traced {
                 init: started.init,
                 number: 1,
@@ -63,7 +63,7 @@ pub(crate) fn launch(spec: &Arc<Spec>) -> Result<Box<dyn Job>, SpawnError> {
                 watched: true,
                 roster,
                 tracer: Some(tracer),
-                paths: None,
+                paths: Vec::new(),
                 status: None,
             };
             match paths {
@@ -121,15 +121,21 @@ fn no_thread(error: io::Error) -> SpawnError {
     SpawnError::from_raw(Stage::Engine, error.raw_os_error().unwrap_or_default())
 }
 
-/// Answers what the filter asks, until nobody is left to ask.
-fn answer((listener, shared): (Listener, Arc<Shared>)) -> Result<JoinHandle<()>, SpawnError> {
-    thread::Builder::new()
-        .name("pidns-paths".into())
-        .spawn(move || {
+/// Answers what the filter asks, until nobody is left to ask. One thread serves two cpus: a question wakes all threads
+/// that are idle.
+fn answer((listener, shared): Questions) -> Result<Vec<JoinHandle<()>>, SpawnError> {
+    const MOST: u32 = 8;
+    let count = cpu::allowed(None).map_or(1, |cpus| (cpus.count() / 2).clamp(1, MOST));
+    let listener = Arc::new(listener);
+    let start = |_| {
+        let (listener, shared) = (Arc::clone(&listener), Arc::clone(&shared));
+        let serve = move || {
             let _signals = Blocked::new();
             asked::serve(&listener, &shared);
-        })
-        .map_err(no_thread)
+        };
+        thread::Builder::new().name("pidns-paths".into()).spawn(serve).map_err(no_thread)
+    };
+    (0..count).map(start).collect()
 }
 
 type Tracing = JoinHandle<io::Result<ExitStatus>>;
@@ -320,8 +326,8 @@ impl Traced {
             let ended = tracer.join().map_err(|_| io::Error::other("the tracer has panicked"))?;
             self.status = Some(ended?);
         }
-        if let Some(paths) = self.paths.take() {
-            paths.join().map_err(|_| io::Error::other("the thread for paths has panicked"))?;
+        for thread in self.paths.drain(..) {
+            thread.join().map_err(|_| io::Error::other("a thread for paths has panicked"))?;
         }
         self.status.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }

@@ -15,7 +15,7 @@ use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, pidfd, privilege, socket, twin};
 
 use super::affinity::Affinity;
-use super::asked::Shared;
+use super::asked::Questions;
 use super::host::Host;
 use super::memory::PathBuffer;
 use super::task::{Filter, Stopped, Task};
@@ -41,7 +41,7 @@ pub(super) struct Started {
     /// Of number 1.
     pub(super) pidfd: OwnedFd,
     /// Where paths are asked about, and what that shares with the tracer.
-    pub(super) questions: Option<(Listener, Arc<Shared>)>,
+    pub(super) questions: Option<Questions>,
 }
 
 /// Starts number 1 of `spec`. To be called in the twin that is to be the tracer.
