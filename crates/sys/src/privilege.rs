@@ -31,6 +31,15 @@ pub fn has_setfcap() -> Result<bool> {
     has(CapabilitySet::SETFCAP)
 }
 
+/// Says whether the calling thread has `CAP_SYS_PTRACE`, with which it may look into processes that do not want it
+/// (`PR_SET_DUMPABLE`). See ptrace(2), "access mode checking".
+///
+/// # Errors
+/// Those of capget(2).
+pub fn has_sys_ptrace() -> Result<bool> {
+    has(CapabilitySet::SYS_PTRACE)
+}
+
 fn has(capability: CapabilitySet) -> Result<bool> {
     Ok(rustix::thread::capabilities(None)?.effective.contains(capability))
 }

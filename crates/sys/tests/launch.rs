@@ -12,10 +12,12 @@ use std::thread;
 use pidns_sys::launch::{
     Failure, Launched, Namespaces, OnFailure, ShellArgs, Step, Strings, launch,
 };
+use pidns_sys::seccomp::listener::Listener;
+use pidns_sys::seccomp::{self, Rule, Verdict};
 use pidns_sys::signal::{self, Signal, SignalSet};
 use pidns_sys::wait::{self, Change, Wanted};
-use pidns_sys::{Errno, environ, fd, pidfd, program, socket};
-use pidns_testkit::{again, find, proc, user};
+use pidns_sys::{Errno, abi, environ, fd, pidfd, program, socket};
+use pidns_testkit::{again, find, proc, skipped, user};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
 const HERE: Namespaces = Namespaces::empty();
@@ -340,6 +342,29 @@ fn other_threads_go_on_while_one_launches() {
         socket::send(&ours, b"!").unwrap();
         assert_eq!(suspended.join().unwrap(), 6);
     });
+}
+
+#[test]
+fn a_filter_asks_and_says_when_nobody_is_left() {
+    // A shell asks for its parent's number when it starts.
+    let ask = Rule { call: abi::SYS_getppid, tests: Vec::new(), otherwise: Verdict::Ask };
+    let program = seccomp::compile(vec![ask]);
+    let (ours, theirs) = socket::pair().unwrap();
+    let listening = Step::FilterListening { program: &program, socket: theirs.as_raw_fd() };
+    let steps = [must(Step::NoNewPrivileges), must(listening)];
+    let child = shell(HERE, &steps, "exit 9").unwrap();
+    let (_, fd) = socket::receive_with_descriptor(&ours, &mut [0]).unwrap();
+    let Ok(listener) = Listener::new(fd.unwrap()) else {
+        return skipped!("a listener wakes on the caller's cpu from Linux 6.6 on");
+    };
+    let question = listener.next().unwrap().unwrap();
+    assert_eq!(question.call, abi::SYS_getppid);
+    assert_eq!(question.tid.number().unsigned_abs(), child.pid);
+    listener.is_waiting(&question).unwrap();
+    listener.proceed(&question).unwrap();
+    assert_eq!(listener.is_waiting(&question), Err(Errno::NOENT));
+    assert_eq!(code(&child), 9);
+    assert!(listener.next().unwrap().is_none());
 }
 
 #[test]

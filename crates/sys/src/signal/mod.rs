@@ -59,6 +59,8 @@ pub struct SignalSet(u64);
 impl SignalSet {
     /// No signal.
     pub const EMPTY: Self = Self(0);
+    /// All.
+    pub const ALL: Self = Self(u64::MAX);
     /// All signals.
     pub const FULL: Self = Self(!0);
 

@@ -13,8 +13,8 @@ use super::memory::PathBuffer;
 use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
-    clone, credentials, descriptor, filter, ids, install, ipc, kill, memory, namespaces, other, path,
-    pidfd, procfs, session, signal, sysctl, terminal, wait,
+    clone, credentials, descriptor, filter, ids, install, ipc, kill, memory, namespaces, other,
+    path, pidfd, procfs, session, signal, sysctl, terminal, wait,
 };
 
 /// A call at its entry.
@@ -140,7 +140,7 @@ pub(super) fn handed_over(tracer: &mut Tracer, stopped: Stopped) {
         return stopped.run();
     };
     if !before.interrupted() || !filter::asks_about(before.call()) {
-        return stopped.run();
+        return tracer.go_on_in_phase(stopped, 0);
     }
     let mut entry = Entry { tid, id, registers: before };
     let handled = dispatch(tracer, &mut entry);
@@ -173,13 +173,7 @@ fn give_pass(tracer: &Tracer, tid: Tid, registers: &Registers) {
 }
 
 /// Has a task that is in no call make one, in the place of the one that `before` shows.
-fn make(
-    tracer: &mut Tracer,
-    stopped: Stopped,
-    call: Registers,
-    before: Registers,
-    after: After,
-) {
+fn make(tracer: &mut Tracer, stopped: Stopped, call: Registers, before: Registers, after: After) {
     let mut again = call;
     again.again(call.call());
     let _ = again.store(stopped.tid());
@@ -227,10 +221,10 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
     let tid = stopped.tid();
     let Pending { after, before, .. } = pending;
     let mut filter = match after {
-        After::Filtered(next, filter) => {
-            return install::done(tracer, stopped, *next, filter, registers.result());
+        After::Filtered(install) => {
+            return install::done(tracer, stopped, install, registers.result());
         }
-        After::Promised(next, filter) => return install::filter(tracer, stopped, *next, filter),
+        After::Promised(install) => return install::again(tracer, stopped, install),
         After::Directory { in_proc: true } => Some(Filter::Walker),
         After::Filter(filter) => Some(filter),
         _ => None,
@@ -308,8 +302,8 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
         | After::WaitInPause
         | After::MountProc
         | After::Filter(_)
-        | After::Filtered(..)
-        | After::Promised(..) => {}
+        | After::Filtered(_)
+        | After::Promised(_) => {}
         After::Return(value) => return Conclusion::Result(value),
         After::Setsid => return Conclusion::Result(session::led(tracer, tid)),
         After::Setpgid { process, group } => session::moved(tracer, tid, process, group),

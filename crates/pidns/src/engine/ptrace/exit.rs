@@ -127,7 +127,10 @@ fn become_ghost(tracer: &mut Tracer, tid: Tid) {
 /// A task is in its exit stop.
 pub(super) fn leaving(tracer: &mut Tracer, stopped: Stopped) {
     let tid = stopped.tid();
-    robust::repair(tracer, tid);
+    if !tracer.all_die() {
+        // Else nobody is left to find a lock.
+        robust::repair(tracer, tid);
+    }
     if !tracer.process_of(tid).is_some_and(Process::is_init) {
         // Core is told when the host has collected it: then it is a zombie for its parent.
         return stopped.run();

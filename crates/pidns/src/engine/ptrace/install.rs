@@ -1,30 +1,54 @@
 //! The filters that are put into a running process, between two of its own calls.
 //!
 //! The task is at the end of a call. It is made to call seccomp(2) with a program below its stack, and then put where it
-//! was. All threads of its process get the filter (`SECCOMP_FILTER_FLAG_TSYNC`), and all that it starts inherits it.
+//! was. Signals wait meanwhile. All threads of its process get the filter (`SECCOMP_FILTER_FLAG_TSYNC`), and all that it starts inherits it.
 
-use pidns_sys::ptrace::Resume;
 use pidns_sys::ptrace::regs::Registers;
+use pidns_sys::ptrace::{self, Resume};
+use pidns_sys::signal::SignalSet;
 use pidns_sys::{Errno, abi};
 
 use super::call::negated;
 use super::memory;
-use super::task::{After, Filter, Pending, Phase, Stopped};
+use super::task::{After, Filter, Install, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 
 /// Installs a filter, if the process has not got it, and lets the task go on with `registers`.
 pub(super) fn filter(tracer: &mut Tracer, stopped: Stopped, registers: Registers, filter: Filter) {
     let tid = stopped.tid();
     let has_it = tracer.process_of_mut(tid).is_none_or(|process| *process.filtered(filter));
-    let call = if has_it { None } else { prepare(tracer, &stopped, registers, filter) };
-    let Some(call) = call else {
-        let _ = registers.store(tid);
-        return stopped.run();
-    };
+    match ptrace::signal_mask(tid) {
+        Ok(mask) if !has_it => {
+            // A signal's handler would run before the call, on the stack that the program is put on.
+            let _ = ptrace::set_signal_mask(tid, SignalSet::ALL);
+            again(tracer, stopped, Box::new(Install { filter, registers, mask }));
+        }
+        _ => {
+            let _ = registers.store(tid);
+            stopped.run();
+        }
+    }
+}
+
+/// Has the task make the call.
+pub(super) fn again(tracer: &mut Tracer, stopped: Stopped, install: Box<Install>) {
+    match prepare(tracer, &stopped, install.registers, install.filter) {
+        Some(call) => make(tracer, stopped, call, After::Filtered(install)),
+        None => go_on(stopped, &install),
+    }
+}
+
+fn make(tracer: &mut Tracer, stopped: Stopped, call: Registers, after: After) {
+    let tid = stopped.tid();
     let _ = call.store(tid);
-    let after = After::Filtered(Box::new(registers), filter);
     tracer.set_phase(tid, Phase::InCall(Pending { after, before: None, entering: true }));
     stopped.resume(Resume::ToSyscallStop, 0);
+}
+
+fn go_on(stopped: Stopped, install: &Install) {
+    let _ = ptrace::set_signal_mask(stopped.tid(), install.mask);
+    let _ = install.registers.store(stopped.tid());
+    stopped.run();
 }
 
 /// Writes the program, and a `struct sock_fprog` that points to it.
@@ -54,31 +78,20 @@ fn prepare(
 
 /// The filter is there; or it was refused, once to a task that has given up its privilege since the job was started with
 /// it, and then takes a promise first (`PR_SET_NO_NEW_PRIVS`).
-pub(super) fn done(
-    tracer: &mut Tracer,
-    stopped: Stopped,
-    registers: Registers,
-    filter: Filter,
-    result: i64,
-) {
-    let tid = stopped.tid();
+pub(super) fn done(tracer: &mut Tracer, stopped: Stopped, install: Box<Install>, result: i64) {
     if result == 0
-        && let Some(process) = tracer.process_of_mut(tid)
+        && let Some(process) = tracer.process_of_mut(stopped.tid())
     {
-        *process.filtered(filter) = true;
+        *process.filtered(install.filter) = true;
     }
     if result == negated(Errno::ACCESS) {
-        let mut promise = registers;
+        let mut promise = install.registers;
         let words = [abi::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0];
         for (index, word) in words.into_iter().enumerate() {
             promise.set_argument(index, u64::from(word.unsigned_abs()));
         }
         promise.again(abi::SYS_prctl);
-        let _ = promise.store(tid);
-        let after = After::Promised(Box::new(registers), filter);
-        tracer.set_phase(tid, Phase::InCall(Pending { after, before: None, entering: true }));
-        return stopped.resume(Resume::ToSyscallStop, 0);
+        return make(tracer, stopped, promise, After::Promised(install));
     }
-    let _ = registers.store(tid);
-    stopped.run();
+    go_on(stopped, &install);
 }

@@ -103,11 +103,7 @@ fn first(spec: &Spec) -> Result<(First, Control, Option<Guard>), SpawnError> {
 }
 
 /// Starts a tracer, and waits until it has started number 1.
-fn follow(
-    spec: Arc<Spec>,
-    first: First,
-    roster: Roster,
-) -> Result<(Started, Tracing), SpawnError> {
+fn follow(spec: Arc<Spec>, first: First, roster: Roster) -> Result<(Started, Tracing), SpawnError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let tracer = thread::Builder::new()
         .name("pidns-tracer".into())

@@ -2,7 +2,7 @@
 
 use pidns_core::ChildSubreaper;
 use pidns_sys::ptrace::Tid;
-use pidns_sys::{Errno, abi};
+use pidns_sys::{Errno, abi, privilege};
 
 use super::call::{Entry, Handled, Outcome, errno};
 use super::task::{After, Meaning};
@@ -131,6 +131,11 @@ fn prctl(tracer: &mut Tracer, entry: &Entry) -> Handled {
             memory::write_i32(entry.tid, entry.long(1), i32::from(mark == ChildSubreaper::Yes))?;
             Ok(Outcome::Done(0))
         }
+        // Nobody could read the paths of a process that hides its memory: it stays as it is.
+        abi::PR_SET_DUMPABLE if entry.int(1) == 0 && privilege::has_sys_ptrace() != Ok(true) => {
+            Ok(Outcome::Done(0))
+        }
+        abi::PR_SET_DUMPABLE => Ok(Outcome::Native),
         // PR_SET_PTRACER: there is no tracing inside; PR_SCHED_CORE: as where it is not configured.
         _ => Err(Errno::INVAL),
     }

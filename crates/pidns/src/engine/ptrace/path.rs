@@ -56,7 +56,9 @@ fn by_path(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let found = match buffer.read(entry.tid, entry.long(index)) {
         Ok(path) => find(tracer, entry, directory, path),
         // The kernel says so itself.
-        Err(_) => Ok(None),
+        Err(Errno::FAULT | Errno::NAMETOOLONG) => Ok(None),
+        // A program that may be executed but not read hides its memory.
+        Err(_) => Err(Errno::ACCESS),
     };
     tracer.paths = buffer;
     match found? {

@@ -111,7 +111,7 @@ pub(super) fn trust_host(tracer: &mut Tracer, process: Tid) {
 pub(super) fn arrives(tracer: &mut Tracer, stopped: Stopped, number: i32) {
     let tid = stopped.tid();
     let Ok(info) = SignalInfo::of(tid) else {
-        return stopped.resume(pidns_sys::ptrace::Resume::Freely, number);
+        return tracer.go_on_in_phase(stopped, number);
     };
     if info.is_seccomp() && info.errno() == i32::from(filter::TRAP_MARK) {
         return call::trapped(tracer, stopped);
@@ -122,12 +122,12 @@ pub(super) fn arrives(tracer: &mut Tracer, stopped: Stopped, number: i32) {
     call::put_off(tracer, tid);
     make_again(tracer, tid);
     if is_discarded(tracer, tid, &info) {
-        return stopped.run();
+        return tracer.go_on_in_phase(stopped, 0);
     }
     if let Some(new) = translated(tracer, tid, &info) {
         let _ = new.store(tid);
     }
-    stopped.resume(pidns_sys::ptrace::Resume::Freely, number);
+    tracer.go_on_in_phase(stopped, number);
 }
 
 /// A call that was interrupted while it was asked about, which the program cannot know, is made again whatever the signal's

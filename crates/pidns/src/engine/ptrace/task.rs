@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use pidns_core::{GroupId, NsId, Pid, Reservation, TaskId};
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Resume, Tid};
+use pidns_sys::signal::SignalSet;
 
 use super::asked::Visit;
 use super::procfs::listing::Listing;
@@ -164,14 +165,24 @@ pub(super) enum After {
     List(Listing),
     /// A procfs was to be mounted on /proc.
     MountProc,
-    /// A filter was to be installed; then it goes on with these registers.
-    Filtered(Box<Registers>, Filter),
+    /// A filter was to be installed.
+    Filtered(Box<Install>),
     /// The promise has been made that the filter needs.
-    Promised(Box<Registers>, Filter),
+    Promised(Box<Install>),
     /// A signal's information is stored there.
     Signal(u64),
     /// The memory is as before: it was changed for the kernel to read.
     Undo(u64, Vec<u8>),
+}
+
+/// A filter that a task is made to install.
+#[derive(Debug)]
+pub(super) struct Install {
+    pub(super) filter: Filter,
+    /// What the task goes on with.
+    pub(super) registers: Registers,
+    /// The signals that it blocks but for this.
+    pub(super) mask: SignalSet,
 }
 
 /// A filter that a process gets when it needs it.

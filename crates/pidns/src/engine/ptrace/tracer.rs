@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pidns_core::{Effect, ExitStatus, GroupId, NsId, Pid, Signal, TaskId, TaskSet};
 use pidns_sys::Errno;
-use pidns_sys::ptrace::{self, Event, Stop, Tid, Wait};
+use pidns_sys::ptrace::{self, Event, Resume, Stop, Tid, Wait};
 
 use super::affinity::Affinity;
 use super::asked::Shared;
@@ -109,21 +109,51 @@ impl Tracer {
             let count = self.dying.len();
             let mut told = 0;
             for tid in std::mem::take(&mut self.dying) {
-                let mut there = self.tasks.contains_key(&tid);
-                while there && let Ok(Some(event)) = ptrace::event_of(tid, Wait::Poll) {
-                    told += 1;
-                    self.handle(tid, event);
-                    there = self.tasks.contains_key(&tid);
-                }
-                if there {
+                told += self.look_at(tid, Wait::Poll);
+                if self.tasks.contains_key(&tid) {
                     self.dying.push(tid);
                 }
             }
-            if told < count / 4 {
-                // They need time: meanwhile it is the others' turn.
-                self.patience = count / 4;
+            if told >= count / 4 {
+                continue;
+            }
+            // They need time.
+            match self.dying.get(self.dying.len() / 2) {
+                Some(tid) if self.may_wait_for(*tid) => drop(self.look_at(*tid, Wait::Block)),
+                _ => self.patience = count / 4,
             }
         }
+    }
+
+    /// Handles what one task has to tell, and returns how many events that was.
+    fn look_at(&mut self, tid: Tid, wait: Wait) -> usize {
+        let mut told = 0;
+        let mut wait = wait;
+        while self.tasks.contains_key(&tid)
+            && let Ok(Some(event)) = ptrace::event_of(tid, wait)
+        {
+            self.handle(tid, event);
+            told += 1;
+            wait = Wait::Poll;
+        }
+        told
+    }
+
+    /// Whether to sleep until a task that we have killed has something to tell. Where all die, nobody else is held up; but a
+    /// leader ends after its other threads, and an init after its members.
+    fn may_wait_for(&self, tid: Tid) -> bool {
+        self.all_die()
+            && !self.is_held(tid)
+            && self.process_of(tid).is_some_and(|process| process.threads.len() == 1)
+    }
+
+    /// The first init is in its exit stop.
+    pub(super) fn all_die(&self) -> bool {
+        self.init.is_some_and(|init| self.is_held(init))
+    }
+
+    fn is_held(&self, tid: Tid) -> bool {
+        self.tasks.get(&tid).is_some_and(|task| matches!(task.phase, Phase::Held(_)))
     }
 
     fn on_stop(&mut self, stopped: Stopped, stop: Stop) {
@@ -176,11 +206,20 @@ impl Tracer {
             if was_listening && let Some(group) = group {
                 let _ = self.set.note_continued(group, &mut self.effects);
             }
-            stopped.run();
+            self.go_on_in_phase(stopped, 0);
         } else {
             self.strangers.insert(stopped.tid(), stopped);
             clone::forsake(self);
         }
+    }
+
+    /// Lets a task run after a stop that has nothing to do with the call that it may be in.
+    pub(super) fn go_on_in_phase(&self, stopped: Stopped, signal: i32) {
+        let how = match self.tasks.get(&stopped.tid()).map(|task| &task.phase) {
+            Some(Phase::InCall(_)) => Resume::ToSyscallStop,
+            _ => Resume::Freely,
+        };
+        stopped.resume(how, signal);
     }
 
     /// Does what the last operations want done.
