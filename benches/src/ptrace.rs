@@ -1,6 +1,8 @@
 //! `bench ptrace`: what work costs in a namespace of the ptrace engine, beside no namespace and beside other tools that
 //! stand between programs and the kernel by ptrace.
 //!
+//! strace takes part twice: stopping for the calls that `pidns` looks at too, and for those about processes only.
+//!
 //! The work is timed inside, so that starting the tool is not counted: that is what `bench launch` measures.
 
 use std::path::{Path, PathBuf};
@@ -76,7 +78,8 @@ fn tools_by_name() -> Vec<(String, Vec<String>)> {
     }
     let peers = [
         ("proot", "proot", ""),
-        ("strace", "strace", "-f --seccomp-bpf -e trace=process -o /dev/null"),
+        ("strace", "strace", &strace("process,%file,%signal,getpid,gettid,getppid")),
+        ("strace_process", "strace", &strace("process")),
         ("runsc", "runsc", "--rootless --network=none --platform=ptrace do"),
     ];
     for (name, program, options) in peers {
@@ -90,6 +93,11 @@ fn tools_by_name() -> Vec<(String, Vec<String>)> {
             tools::works(name, &line)
         })
         .collect()
+}
+
+/// Options with which strace stops for these calls only: those that `pidns` looks at too, or fewer.
+fn strace(calls: &str) -> String {
+    format!("-f --seccomp-bpf -e trace=%{calls} -o /dev/null")
 }
 
 fn measure_row(row: &Row) -> Result<()> {

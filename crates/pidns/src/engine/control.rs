@@ -9,6 +9,7 @@ use pidns_sys::signal::Signal;
 use pidns_sys::socket::{self, Mode};
 use pidns_sys::{Errno, Result};
 
+use super::reap::AWAKE;
 use super::{Event, Spec};
 use crate::command::Descriptors;
 use crate::error::{SpawnError, Stage};
@@ -17,9 +18,6 @@ use crate::status::ExitStatus;
 
 #[derive(Debug)]
 pub(super) struct Control(OwnedFd);
-
-/// How long the start of a command is worth staying awake for.
-const AWAKE: Duration = Duration::from_micros(100);
 
 /// A packet from the other end, or its close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
