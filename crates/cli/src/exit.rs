@@ -1,7 +1,6 @@
 //! How `pidns` ends: exit codes, and messages about failures.
 
 use std::fmt::Display;
-use std::process::ExitCode;
 
 /// `--leaks fail`: processes were left behind by a command that succeeded.
 pub(crate) const LEAKS: u8 = 123;
@@ -65,32 +64,32 @@ pub(crate) fn say(line: impl Display) {
 }
 
 /// Ends with a result of a command.
-pub(crate) fn report(result: Result<u8, Failure>) -> ExitCode {
+pub(crate) fn report(result: Result<u8, Failure>) -> u8 {
     let code = result.unwrap_or_else(|failure| {
         failure.print();
         failure.code
     });
-    ExitCode::from(code)
+    code
 }
 
 /// Prints help or the version, or says what is wrong with the command line.
-pub(crate) fn usage(answer: &clap::Error) -> ExitCode {
+pub(crate) fn usage(answer: &clap::Error) -> u8 {
     use clap::error::ErrorKind;
     match answer.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed standard output has nobody to tell.
             let _ = answer.print();
-            ExitCode::SUCCESS
+            0
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = answer.print();
-            ExitCode::from(FAILED)
+            FAILED
         }
         _ => {
             let text = answer.to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
             say(text.trim_end());
-            ExitCode::from(FAILED)
+            FAILED
         }
     }
 }

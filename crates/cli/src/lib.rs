@@ -17,12 +17,11 @@ mod text;
 mod wait;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use args::Action;
 
 /// Does what `args` say, the first of which is the program's name.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let action = match args::parse(args) {
         Ok(action) => action,
         Err(answer) => return exit::usage(&answer),
