@@ -9,12 +9,11 @@ use pidns_sys::ptrace::{Resume, Tid};
 use pidns_sys::{Errno, abi};
 
 use super::asked::Visit;
-use super::memory::PathBuffer;
 use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
-    clone, credentials, descriptor, filter, ids, install, ipc, kill, memory, namespaces, other,
-    path, pidfd, procfs, session, signal, sysctl, terminal, wait,
+    clone, credentials, descriptor, ids, install, ipc, kill, memory, namespaces, other, path,
+    pidfd, procfs, session, signal, sysctl, terminal, wait,
 };
 
 /// A call at its entry.
@@ -111,93 +110,7 @@ fn answer(
     }
 }
 
-/// A task was stopped by our trap instead of entering a call. The registers are as after a call that did nothing: to
-/// answer, a result is set; to let the kernel do something, the call is made anew.
-pub(super) fn trapped(tracer: &mut Tracer, stopped: Stopped) {
-    let tid = stopped.tid();
-    signal::repair_sigsys(tracer, tid);
-    let (Some(id), Ok(before)) = (tracer.id(tid), Registers::of(tid)) else {
-        return stopped.run();
-    };
-    let mut entry = Entry { tid, id, registers: before };
-    let handled = dispatch(tracer, &mut entry);
-    let mut registers = before;
-    match handled {
-        Ok(Outcome::Done(result)) => registers.answer_trap(result),
-        Err(errno) => registers.answer_trap(negated(errno)),
-        Ok(Outcome::Native) => registers.answer_trap(negated(Errno::NOSYS)),
-        Ok(Outcome::Then(after)) => return make(tracer, stopped, entry.registers, before, after),
-    }
-    let _ = registers.store(tid);
-    stopped.run();
-}
-
-/// A call that was asked about is the tracer's: see [`asked`](super::asked). It was interrupted; unless a handler has come
-/// first, and it is made again after that.
-pub(super) fn handed_over(tracer: &mut Tracer, stopped: Stopped) {
-    let tid = stopped.tid();
-    let (Some(id), Ok(before)) = (tracer.id(tid), Registers::of(tid)) else {
-        return stopped.run();
-    };
-    if !before.interrupted() || !filter::asks_about(before.call()) {
-        return tracer.go_on_in_phase(stopped, 0);
-    }
-    let mut entry = Entry { tid, id, registers: before };
-    let handled = dispatch(tracer, &mut entry);
-    let mut registers = before;
-    match handled {
-        Ok(Outcome::Done(result)) => registers.answer_trap(result),
-        Err(errno) => registers.answer_trap(negated(errno)),
-        Ok(Outcome::Native) => {
-            give_pass(tracer, tid, &before);
-            registers.again(before.call());
-        }
-        Ok(Outcome::Then(after)) => {
-            give_pass(tracer, tid, &entry.registers);
-            return make(tracer, stopped, entry.registers, before, after);
-        }
-    }
-    let _ = registers.store(tid);
-    stopped.run();
-}
-
-/// The call is about to be asked about once more.
-fn give_pass(tracer: &Tracer, tid: Tid, registers: &Registers) {
-    let call = registers.call();
-    if filter::asks_about(call) {
-        let (index, _) = path::argument(call, registers.argument(0) as i32);
-        let mut buffer = PathBuffer::default();
-        let path = buffer.read(tid, registers.argument(index)).unwrap_or_default();
-        tracer.shared.give_pass(tid, call, path.to_vec());
-    }
-}
-
-/// Has a task that is in no call make one, in the place of the one that `before` shows.
-fn make(tracer: &mut Tracer, stopped: Stopped, call: Registers, before: Registers, after: After) {
-    let mut again = call;
-    again.again(call.call());
-    let _ = again.store(stopped.tid());
-    let pending = Pending { after, before: Some(before), entering: true };
-    tracer.set_phase(stopped.tid(), Phase::InCall(pending));
-    // It stops at the entry of the new call, unless a filter answers it, and at its end.
-    stopped.resume(Resume::ToSyscallStop, 0);
-}
-
-/// A signal comes before the task has entered a call that [`make`] has it make: it shall make its own again, after the
-/// signal's handler.
-pub(super) fn put_off(tracer: &mut Tracer, tid: Tid) {
-    let Some(task) = tracer.tasks.get_mut(&tid) else { return };
-    match std::mem::replace(&mut task.phase, Phase::Running) {
-        Phase::InCall(Pending { after, before: Some(mut before), entering: true }) => {
-            undo(tracer, tid, after);
-            before.interrupt_unnoticed();
-            let _ = before.store(tid);
-        }
-        other => task.phase = other,
-    }
-}
-
-/// A task is at the end of a call, or at the entry of one that [`trapped`] has made.
+/// A task is at the end of a call, or at the entry of one that [`made`](super::made) has it make.
 pub(super) fn leave(tracer: &mut Tracer, stopped: Stopped) {
     let tid = stopped.tid();
     let (Ok(registers), Some(task)) = (Registers::of(tid), tracer.tasks.get_mut(&tid)) else {
@@ -258,7 +171,7 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
 }
 
 /// Takes back what was done at the entry of a call that did not happen.
-fn undo(tracer: &mut Tracer, tid: Tid, after: After) {
+pub(super) fn undo(tracer: &mut Tracer, tid: Tid, after: After) {
     match after {
         After::Clone(newborn) => drop(clone::done(tracer, newborn, negated(Errno::INTR))),
         After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
@@ -318,7 +231,7 @@ fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclus
     Conclusion::Result(result)
 }
 
-fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
+pub(super) fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.registers.call() {
         abi::SYS_open
         | abi::SYS_openat

@@ -44,6 +44,7 @@ mod install;
 mod ipc;
 mod job;
 mod kill;
+mod made;
 mod memory;
 mod namespaces;
 mod other;

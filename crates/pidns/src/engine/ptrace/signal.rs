@@ -11,10 +11,10 @@ use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::signal::SignalSet;
 use pidns_sys::{Errno, abi};
 
-use super::call::{self, Entry, Handled, Outcome};
+use super::call::{Entry, Handled, Outcome};
 use super::task::{self, After, Filter, Stopped};
 use super::tracer::Tracer;
-use super::{asked, filter, host, memory, path};
+use super::{asked, filter, host, made, memory, path};
 
 /// In `si_errno` of the signals that we send.
 const MARK: u16 = 0x5049;
@@ -114,12 +114,12 @@ pub(super) fn arrives(tracer: &mut Tracer, stopped: Stopped, number: i32) {
         return tracer.go_on_in_phase(stopped, number);
     };
     if info.is_seccomp() && info.errno() == i32::from(filter::TRAP_MARK) {
-        return call::trapped(tracer, stopped);
+        return made::trapped(tracer, stopped);
     }
     if info.unmarked(asked::HAND_OVER).is_some() {
-        return call::handed_over(tracer, stopped);
+        return made::handed_over(tracer, stopped);
     }
-    call::put_off(tracer, tid);
+    made::put_off(tracer, tid);
     make_again(tracer, tid);
     if is_discarded(tracer, tid, &info) {
         return tracer.go_on_in_phase(stopped, 0);
