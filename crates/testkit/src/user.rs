@@ -45,10 +45,10 @@ pub fn again_as_nobody(this: &str, programs: &[&Path]) {
 #[track_caller]
 pub fn again(this: &str, programs: &[&Path], place: impl FnOnce(&Path) -> Command) {
     let program = std::env::current_exe().expect("a process has a program");
-    let directory = Place::new();
-    let program = directory.reachable(&program);
+    let directory = Reachable::new();
+    let program = directory.copy(&program);
     for program in programs {
-        directory.reachable(program);
+        directory.copy(program);
     }
     let mut command = place(&program);
     command
@@ -87,10 +87,16 @@ pub fn program(program: &str) -> PathBuf {
 }
 
 /// A directory that everybody can reach, for as long as it is needed.
-struct Place(PathBuf);
+#[derive(Debug)]
+pub struct Reachable(PathBuf);
 
-impl Place {
-    fn new() -> Self {
+impl Reachable {
+    /// A new one, empty.
+    ///
+    /// # Panics
+    /// If there is no room for temporary files.
+    #[expect(clippy::new_without_default, reason = "no two are the same")]
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("pidns-test-{}-{next}", std::process::id());
@@ -106,14 +112,17 @@ impl Place {
     }
 
     /// A copy of `program`: the way to the original may be closed to others.
-    fn reachable(&self, program: &Path) -> PathBuf {
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    pub fn copy(&self, program: &Path) -> PathBuf {
         let copy = self.0.join(program.file_name().expect("a program has a name"));
         fs::copy(program, &copy).expect("a program can be copied");
         copy
     }
 }
 
-impl Drop for Place {
+impl Drop for Reachable {
     fn drop(&mut self) {
         // Whoever is to blame for a failure has been told.
         let _ = fs::remove_dir_all(&self.0);
