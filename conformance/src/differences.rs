@@ -63,8 +63,7 @@ const OF_A_FILTER: &[Difference] = &[Difference {
 
 fn of(world: &str) -> impl Iterator<Item = &'static Difference> {
     let own = if world.starts_with(PTRACE) { OF_PTRACE } else { &[] };
-    let filter =
-        if [place::FILTERED, place::CONTAINER].contains(&world) { OF_A_FILTER } else { &[] };
+    let filter = if world == place::FILTERED { OF_A_FILTER } else { &[] };
     own.iter().chain(filter)
 }
 
