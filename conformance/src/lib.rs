@@ -2,7 +2,8 @@
 //!
 //! A *case* ([`script`]) tells named actors which calls to make. A [`world::World`] plays it: [`host`] with real processes,
 //! [`sim`] with the model alone. [`play`] writes the transcript, which is compared with what the case states and with the
-//! transcripts of other worlds. [`table`] sums up by row of the behaviour table; [`generate`] and [`shrink`] make scripts of
+//! transcripts of other worlds. [`table`] sums up by row of the behaviour table, and [`differences`] has
+//! those that are known of an engine; [`generate`] and [`shrink`] make scripts of
 //! their own and cut those that part the worlds down to what matters, [`fuzz`] plays them. [`rules`] says where a rule is.
 #![forbid(unsafe_code)]
 
@@ -10,6 +11,7 @@ pub mod answer;
 pub mod cases;
 pub mod cli;
 pub mod dice;
+pub mod differences;
 pub mod fuzz;
 pub mod generate;
 pub mod host;

@@ -1,5 +1,6 @@
 //! Plays cases in several worlds and sums up by row of the behaviour table.
 
+use crate::differences;
 use crate::play::{self, Transcript};
 use crate::script::case::Case;
 use crate::world::{World, WorldError};
@@ -13,6 +14,8 @@ pub enum Verdict {
     Pass,
     /// Not so; with the steps around it.
     Fail(String),
+    /// Not so, as it is known; with the reason.
+    Differs(&'static str),
     /// It cannot be played here.
     Skipped(String),
 }
@@ -24,6 +27,7 @@ impl Verdict {
         match self {
             Self::Pass => "pass",
             Self::Fail(_) => "FAIL",
+            Self::Differs(_) => "differs",
             Self::Skipped(_) => "skipped",
         }
     }
@@ -51,12 +55,24 @@ pub fn play_case(worlds: &mut [Box<dyn World>], case: &Case) -> Result {
             Ok(transcript) => {
                 let verdict = judge(case, world.name(), &transcript, first.as_ref());
                 first.get_or_insert(transcript);
-                verdict
+                as_known(case, world.name(), verdict)
             }
         };
         verdicts.push(verdict);
     }
     Result { rows: case.rows.clone(), verdicts }
+}
+
+/// Holds a verdict against what is known of the world.
+fn as_known(case: &Case, world: &str, verdict: Verdict) -> Verdict {
+    match (differences::reason(world, case), verdict) {
+        (Some(why), Verdict::Fail(_)) => Verdict::Differs(why),
+        (Some(why), Verdict::Pass) => Verdict::Fail(format!(
+            "{world}: {} ({}): it passes, but is listed as a difference: {why}\n",
+            case.name, case.origin
+        )),
+        (_, verdict) => verdict,
+    }
 }
 
 fn judge(case: &Case, world: &str, transcript: &Transcript, first: Option<&Transcript>) -> Verdict {
@@ -134,9 +150,10 @@ impl Table {
                 |word: &str| self.rows.values().filter(|cells| cells[index] == word).count();
             let _ = writeln!(
                 text,
-                "{world}: {} rows pass, {} fail, {} skipped",
+                "{world}: {} rows pass, {} fail, {} differ as is known, {} skipped",
                 count("pass"),
                 count("FAIL"),
+                count("differs"),
                 count("skipped")
             );
         }
@@ -148,6 +165,7 @@ impl Table {
 }
 
 fn worse(left: &'static str, right: &'static str) -> &'static str {
-    let rank = |word: &str| ["pass", "skipped", "FAIL"].iter().position(|known| *known == word);
+    let rank =
+        |word: &str| ["pass", "skipped", "differs", "FAIL"].iter().position(|known| *known == word);
     if rank(right) > rank(left) { right } else { left }
 }

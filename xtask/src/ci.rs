@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::{bench, layers, sh};
+use crate::{bench, conformance, layers, sh};
 
 pub(crate) fn run() -> Result<()> {
     sh::run(&mut sh::cargo("fmt --all --check"))?;
@@ -18,8 +18,8 @@ pub(crate) fn run() -> Result<()> {
     let doc = "doc --workspace --no-deps --all-features";
     sh::run(sh::cargo(doc).env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))?;
     layers::check()?;
-    conformance(&[])?;
-    conformance(&["generate", "--count", "300", "--seed", "1"])?;
+    conformance::run(&[])?;
+    conformance::run(&["generate", "--count", "300", "--seed", "1"])?;
     rules_are_current()
 }
 
@@ -32,10 +32,4 @@ fn rules_are_current() -> Result<()> {
         "docs/linux-rules.md is not current: cargo xtask conformance rules > docs/linux-rules.md"
     );
     Ok(())
-}
-
-/// Plays the cases; without further words, all of them, and some random ones.
-pub(crate) fn conformance(words: &[&str]) -> Result<()> {
-    let mut conformance = sh::cargo("run --quiet --release -p pidns-conformance --");
-    sh::run(conformance.args(if words.is_empty() { &["run"] } else { words }))
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod chart;
 mod ci;
+mod conformance;
 mod dist;
 mod layers;
 mod man;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["ci"] => ci::run(),
         ["layers"] => layers::check(),
-        ["conformance", rest @ ..] => ci::conformance(rest),
+        ["conformance", rest @ ..] => conformance::run(rest),
         ["bench", name, rest @ ..] => bench::run(name, rest),
         ["survivors", rest @ ..] => survivors::run(&[&["table"], rest].concat()),
         ["chaos", rest @ ..] => survivors::run(&[&["chaos"], rest].concat()),

@@ -2,9 +2,11 @@
 
 mod options;
 
+use crate::cases;
+use crate::differences;
 use crate::fuzz;
 use crate::generate;
-use crate::host::{self, HostWorld, actor};
+use crate::host::{self, HostWorld, actor, place};
 use crate::play;
 use crate::rules;
 use crate::table::{self, Table, Verdict};
@@ -13,15 +15,25 @@ use std::process::ExitCode;
 
 /// What there is.
 pub const HELP: &str = "\
-pidns-conformance run [--world host,core,NAME] [--row ROW] [--case TEXT] [--file FILE] [--prefix COMMAND]
+pidns-conformance run [--world WORLD,..] [--pidns FILE] [--row ROW] [--case TEXT] [--file FILE] [--prefix COMMAND]
     Plays the cases and prints a line for each row of the behaviour table: what each case states has to be seen in
-    every world. A world of another NAME than host and core is real processes that run under COMMAND (split at blanks).
+    every world, or to be known to differ there. The worlds are
+        host             the kernel
+        core             the model
+        ptrace           the ptrace engine of the program FILE
+        ptrace-off       the same where the kernel's PID namespaces are switched off, without privilege
+        ptrace-filtered  the same behind the filter of a default container, without privilege
+        ptrace-container the same, for a run inside a container
+    A world of another name is real processes that run under COMMAND (split at blanks). Without --world: host and core,
+    and with --pidns ptrace-off and ptrace-filtered.
 pidns-conformance generate [--count N] [--seed S]
     Plays generated scripts on the host and on the model, and prints those that part them, cut down.
 pidns-conformance script [--count N] [--seed S]
     Prints generated scripts without playing them on the host.
 pidns-conformance record [--row ROW] [--case TEXT] [--file FILE]
     Plays cases on the host and prints them with what was seen, as a case file.
+pidns-conformance differences
+    Prints the rows that the ptrace engine does not pass, with the reasons (docs/divergences.md).
 pidns-conformance rules
     Prints which file of the model has the rule of a row, and which case and test show it (docs/linux-rules.md).
 ";
@@ -50,11 +62,13 @@ fn command(program: &str, words: &[&str]) -> Done {
             actor::holder::run(program, number(control), numbers(channels))
         }
         ("without-reboot", rest) => Err(host::run_without_reboot(rest)),
+        ("filtered", rest) => Err(place::run_filtered(rest)),
         ("run", rest) => run(&Options::parse(rest)?),
         ("generate", rest) => play_generated(&Options::parse(rest)?),
         ("script", rest) => print_scripts(&Options::parse(rest)?),
         ("record", rest) => record(&Options::parse(rest)?),
         ("rules", []) => print_rules(),
+        ("differences", []) => print_differences(),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
@@ -79,7 +93,7 @@ fn run(options: &Options) -> Done {
         let result = table::play_case(&mut worlds, &case);
         for verdict in &result.verdicts {
             match verdict {
-                Verdict::Pass => {}
+                Verdict::Pass | Verdict::Differs(_) => {}
                 Verdict::Skipped(why) => println!("skipped: {}: {why}", case.name),
                 Verdict::Fail(text) => {
                     failed = true;
@@ -119,6 +133,12 @@ fn print_scripts(options: &Options) -> Done {
     for seed in options.seed..options.seed + options.count {
         println!("{}", generate::script(seed).map_err(|error| error.to_string())?);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_differences() -> Done {
+    let cases = cases::all().map_err(|error| error.to_string())?;
+    print!("{}", differences::page(place::FILTERED, &cases));
     Ok(ExitCode::SUCCESS)
 }
 

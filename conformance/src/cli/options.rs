@@ -1,17 +1,19 @@
 //! What the command line can say, and what it stands for.
 
 use crate::cases;
-use crate::host::HostWorld;
+use crate::host::{HostWorld, place};
 use crate::script::case::Case;
 use crate::script::parse;
 use crate::sim::SimWorld;
 use crate::world::World;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// The options of all commands.
 #[derive(Debug)]
 pub(super) struct Options {
-    worlds: Vec<String>,
+    worlds: Option<Vec<String>>,
+    pidns: Option<PathBuf>,
     row: Option<String>,
     case: Option<String>,
     file: Option<String>,
@@ -24,8 +26,16 @@ pub(super) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let worlds = vec!["host".to_owned(), "core".to_owned()];
-        Self { worlds, row: None, case: None, file: None, prefix: Vec::new(), count: 300, seed: 1 }
+        Self {
+            worlds: None,
+            pidns: None,
+            row: None,
+            case: None,
+            file: None,
+            prefix: Vec::new(),
+            count: 300,
+            seed: 1,
+        }
     }
 }
 
@@ -45,7 +55,8 @@ impl Options {
     fn set(&mut self, word: &str, value: &str) -> Result<(), String> {
         let number = || value.parse().map_err(|_| format!("{word} wants a number, not {value}"));
         match word {
-            "--world" => self.worlds = value.split(',').map(str::to_owned).collect(),
+            "--world" => self.worlds = Some(value.split(',').map(str::to_owned).collect()),
+            "--pidns" => self.pidns = Some(PathBuf::from(value)),
             "--row" => self.row = Some(value.to_owned()),
             "--case" => self.case = Some(value.to_owned()),
             "--file" => self.file = Some(value.to_owned()),
@@ -75,17 +86,25 @@ impl Options {
 
     /// Makes the worlds that are asked for.
     pub(super) fn worlds(&self) -> Result<Vec<Box<dyn World>>, String> {
-        self.worlds.iter().map(|name| self.world(name)).collect()
+        let usual: &[&str] = match &self.pidns {
+            None => &["host", "core"],
+            Some(_) => &["host", "core", place::OFF, place::FILTERED],
+        };
+        match &self.worlds {
+            Some(names) => names.iter().map(|name| self.world(name)).collect(),
+            None => usual.iter().map(|name| self.world(name)).collect(),
+        }
     }
 
     fn world(&self, name: &str) -> Result<Box<dyn World>, String> {
-        match name {
-            "host" => Ok(Box::new(HostWorld::new("host", Vec::new()))),
-            "core" | "sim" => Ok(Box::new(SimWorld::new())),
-            engine if !self.prefix.is_empty() => {
+        match (name, &self.pidns) {
+            ("host", _) => Ok(Box::new(HostWorld::new("host", Vec::new()))),
+            ("core" | "sim", _) => Ok(Box::new(SimWorld::new())),
+            (name, Some(pidns)) if place::ALL.contains(&name) => place::world(name, pidns),
+            (engine, _) if !self.prefix.is_empty() => {
                 Ok(Box::new(HostWorld::new(engine, self.prefix.clone())))
             }
-            other => Err(format!("the world {other} needs a --prefix")),
+            (other, _) => Err(format!("the world {other} needs a --pidns or a --prefix")),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Real processes on the kernel of the host, or under an engine that is given as a prefix.
 //!
 //! The director (this file) sends requests to actors ([`actor`]) over channels that they inherit, and learns from /proc when
-//! all are at rest ([`rest`], [`watch`]). [`stagehand`] keeps the process that makes the first actor of each case.
+//! all are at rest ([`rest`], [`watch`]). [`place`] has the worlds of the ptrace engine. [`stagehand`] keeps the process that makes the first actor of each case.
 
 pub mod actor;
+pub mod place;
 mod rest;
 mod stagehand;
 mod watch;
@@ -13,6 +14,7 @@ use crate::script::case::Need;
 use crate::script::verb::{Reach, Verb};
 use crate::world::{Answer, Event, Outcome, World, WorldError};
 use pidns_sys::raw_channel::{self, Near};
+use pidns_testkit::user;
 use rest::Player;
 use stagehand::{SLOTS, Stagehand};
 use std::ffi::OsString;
@@ -32,6 +34,10 @@ pub struct HostWorld {
     name: String,
     prefix: Vec<OsString>,
     program: Option<PathBuf>,
+    /// Why nothing can be played here.
+    closed: Option<String>,
+    #[expect(dead_code, reason = "it is kept to be dropped with the world")]
+    programs: Option<user::Reachable>,
     stagehand: Option<Stagehand>,
     actors: Vec<Player>,
     leavers: Leavers,
@@ -53,6 +59,8 @@ impl HostWorld {
             name: name.to_owned(),
             prefix,
             program: None,
+            closed: None,
+            programs: None,
             stagehand: None,
             actors: Vec::new(),
             leavers: Leavers::default(),
@@ -63,6 +71,18 @@ impl HostWorld {
     #[must_use]
     pub fn with_program(self, program: impl Into<PathBuf>) -> Self {
         Self { program: Some(program.into()), ..self }
+    }
+
+    /// Keeps `programs` for as long as it plays.
+    #[must_use]
+    pub fn keeping(self, programs: user::Reachable) -> Self {
+        Self { programs: Some(programs), ..self }
+    }
+
+    /// Skips every case, and says `why`.
+    #[must_use]
+    pub fn closed(self, why: String) -> Self {
+        Self { closed: Some(why), ..self }
     }
 
     fn stagehand(&self) -> Result<&Stagehand, WorldError> {
@@ -203,6 +223,9 @@ impl World for HostWorld {
     }
 
     fn begin(&mut self, needs: &[Need]) -> Result<(), WorldError> {
+        if let Some(why) = &self.closed {
+            return Err(WorldError::Skip(why.clone()));
+        }
         check_needs(needs)?;
         if needs.contains(&Need::LevelOne) && !self.prefix.is_empty() {
             return Err(WorldError::Skip("the level is not known under a prefix".to_owned()));

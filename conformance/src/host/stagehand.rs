@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Stagehand {
     child: Child,
+    prefixed: bool,
     control: (Near, Far),
     /// The channels of the actors, by slot.
     pub(super) slots: Vec<(Near, Far)>,
@@ -43,7 +44,8 @@ impl Stagehand {
         };
         command.arg("holder").arg(control.1.number().to_string()).arg(channels.join(","));
         let child = command.stdin(Stdio::null()).spawn()?;
-        let mut this = Self { child, control, slots, supervisors: Vec::new() };
+        let mut this =
+            Self { child, prefixed: !prefix.is_empty(), control, slots, supervisors: Vec::new() };
         let holder = this.hear(|text| text.starts_with("hello "))?;
         if !prefix.is_empty() {
             this.supervisors = supervisors(holder);
@@ -52,12 +54,15 @@ impl Stagehand {
     }
 
     /// Sets the stage for a case. A machine that is short of processes gets some time.
-    pub(super) fn begin(&mut self, with_proc: bool) -> Result<(), WorldError> {
+    pub(super) fn begin(&mut self, mut with_proc: bool) -> Result<(), WorldError> {
+        const EPERM: i32 = 1;
         const EAGAIN: i32 = 11;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.begin_once(with_proc)? {
                 None => return Ok(()),
+                // An engine may show its own /proc where nothing can be mounted.
+                Some(EPERM) if with_proc && self.prefixed => with_proc = false,
                 Some(EAGAIN) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(100))
                 }

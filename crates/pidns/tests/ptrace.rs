@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use pidns::{Command, Engine};
+use pidns_testkit::place;
 use support::{gone_within, has, inside, marked_sleep, output_of, survivors};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -189,7 +190,7 @@ fn a_container_s_filter_is_no_obstacle() {
     if !has("unshare") {
         return;
     }
-    let shown = support::behind_a_container_filter(|| {
+    let shown = place::behind_a_container_s_filter(|| {
         output_of("echo $$; unshare --pid --fork sh -c 'echo $$'")
     });
     assert_eq!(shown, "2\n1\n");
@@ -210,5 +211,15 @@ fn threads_work_behind_a_container_s_filter() {
         output.stdout
     };
     assert!(!run().is_empty());
-    assert!(!support::behind_a_container_filter(run).is_empty());
+    assert!(!place::behind_a_container_s_filter(run).is_empty());
+}
+
+#[test]
+fn all_the_same_where_namespaces_are_switched_off() {
+    place::again_switched_off("all_the_same", &[]);
+}
+
+#[test]
+fn all_the_same_behind_a_container_s_filter_without_privilege() {
+    place::again_behind_a_container_s_filter("all_the_same", &[]);
 }

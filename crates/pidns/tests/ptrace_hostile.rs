@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use pidns::{Command, Engine};
+use pidns_testkit::place;
 use support::{Outsider, has, inside, marked_sleep, output_of, survivors};
 
 /// A Python program inside; `None` where there is no Python.
@@ -175,7 +176,7 @@ fn sigsys_stays_the_programs_own_behind_a_container_s_filter() {
                   signal.pthread_sigmask(signal.SIG_SETMASK, set(range(1, 65)))\n\
                   call(435, 0, 0)\n\
                   print(signal.SIGSYS in signal.pthread_sigmask(signal.SIG_BLOCK, []))";
-    let Some(shown) = support::behind_a_container_filter(|| python(script)) else { return };
+    let Some(shown) = place::behind_a_container_s_filter(|| python(script)) else { return };
     assert_eq!(shown, "-22 []\n[1]\nTrue\n");
 }
 
@@ -244,4 +245,14 @@ fn numbers_at_the_other_end_of_a_socket_are_the_namespaces() {
                   print(pid == os.getpid())";
     let Some(shown) = python(script) else { return };
     assert_eq!(shown, "True\n");
+}
+
+#[test]
+fn all_the_same_where_namespaces_are_switched_off() {
+    place::again_switched_off("all_the_same", &[]);
+}
+
+#[test]
+fn all_the_same_behind_a_container_s_filter_without_privilege() {
+    place::again_behind_a_container_s_filter("all_the_same", &[]);
 }

@@ -2,6 +2,7 @@
 //!
 //! * [`Mark`] finds the processes that a test has started, wherever they are, and ends them if the test fails.
 //! * [`again`] runs a test in a process of its own; [`user`] does so without privilege.
+//! * `place` has those where the kernel gives no PID namespaces.
 //! * [`eventually`] and [`Lines`] wait for what has to come, and not for ever.
 //! * [`Terminal`] is a person at a terminal.
 //! * [`find`] looks for programs that a machine may lack.
@@ -10,6 +11,8 @@
 pub mod again;
 mod lines;
 mod mark;
+#[cfg(target_arch = "x86_64")]
+pub mod place;
 pub mod proc;
 mod terminal;
 pub mod user;

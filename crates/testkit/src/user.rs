@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use crate::{again, skipped};
@@ -32,19 +33,27 @@ pub fn is_root() -> bool {
 /// If one fails.
 #[track_caller]
 pub fn again_as_nobody(this: &str, programs: &[&Path]) {
-    if !is_root() {
-        return;
+    if is_root() {
+        again(this, programs, as_nobody);
     }
+}
+
+/// The same with the command that `place` makes of this test program.
+///
+/// # Panics
+/// If one fails.
+#[track_caller]
+pub fn again(this: &str, programs: &[&Path], place: impl FnOnce(&Path) -> Command) {
     let program = std::env::current_exe().expect("a process has a program");
-    let place = Place::new();
-    let program = place.reachable(&program);
+    let directory = Reachable::new();
+    let program = directory.copy(&program);
     for program in programs {
-        place.reachable(program);
+        directory.copy(program);
     }
-    let mut command = as_nobody(&program);
+    let mut command = place(&program);
     command
         .args(["--skip", this, "--nocapture"])
-        .env(PROGRAMS, place.directory())
+        .env(PROGRAMS, directory.directory())
         .env("RUST_TEST_THREADS", "2")
         .current_dir("/");
     let mut output = command.output();
@@ -63,6 +72,11 @@ pub fn as_nobody(program: &Path) -> Command {
     command
 }
 
+/// `program`, to be run without privilege: as somebody else if we are root.
+pub fn unprivileged(program: &Path) -> Command {
+    if rustix::process::geteuid().is_root() { as_nobody(program) } else { Command::new(program) }
+}
+
 /// Where `program` is for the user that we are.
 pub fn program(program: &str) -> PathBuf {
     let path = Path::new(program);
@@ -73,11 +87,19 @@ pub fn program(program: &str) -> PathBuf {
 }
 
 /// A directory that everybody can reach, for as long as it is needed.
-struct Place(PathBuf);
+#[derive(Debug)]
+pub struct Reachable(PathBuf);
 
-impl Place {
-    fn new() -> Self {
-        let name = format!("pidns-test-{}", std::process::id());
+impl Reachable {
+    /// A new one, empty.
+    ///
+    /// # Panics
+    /// If there is no room for temporary files.
+    #[expect(clippy::new_without_default, reason = "no two are the same")]
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pidns-test-{}-{next}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         fs::create_dir_all(&directory).expect("temporary files can be made");
         let everybody = fs::Permissions::from_mode(0o755);
@@ -90,14 +112,17 @@ impl Place {
     }
 
     /// A copy of `program`: the way to the original may be closed to others.
-    fn reachable(&self, program: &Path) -> PathBuf {
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    pub fn copy(&self, program: &Path) -> PathBuf {
         let copy = self.0.join(program.file_name().expect("a program has a name"));
         fs::copy(program, &copy).expect("a program can be copied");
         copy
     }
 }
 
-impl Drop for Place {
+impl Drop for Reachable {
     fn drop(&mut self) {
         // Whoever is to blame for a failure has been told.
         let _ = fs::remove_dir_all(&self.0);

@@ -6,8 +6,6 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use pidns::{Command, Engine};
-use pidns_sys::abi;
-use pidns_sys::seccomp::{self, Rule, Test, Verdict};
 
 /// A shell in a namespace of the ptrace engine.
 pub(crate) fn inside(script: &str) -> Command {
@@ -84,31 +82,6 @@ pub(crate) fn helper(test: &str, argument: &str) -> Child {
 /// In a helper, its argument.
 pub(crate) fn helper_argument() -> Option<String> {
     std::env::var(HELPER).ok()
-}
-
-/// Runs `work` in a thread behind a filter that answers as the default one of container engines: namespaces are
-/// `EPERM`, clone3 is `ENOSYS`.
-pub(crate) fn behind_a_container_filter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    let eperm = Verdict::Fail(abi::EPERM as u16);
-    let flags = 0x7e02_0000;
-    let rules = [
-        (abi::SYS_unshare, vec![], eperm),
-        (abi::SYS_setns, vec![], eperm),
-        (abi::SYS_mount, vec![], eperm),
-        (abi::SYS_clone3, vec![], Verdict::Fail(abi::ENOSYS as u16)),
-        (abi::SYS_clone, vec![(Test::Has(0, flags), eperm)], Verdict::Allow),
-    ];
-    let rules =
-        rules.map(|(call, tests, otherwise)| Rule { call, tests, otherwise }).into_iter().collect();
-    let program = seccomp::compile(rules);
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(move || {
-            seccomp::no_new_privileges().expect("anybody may");
-            program.install().expect("the filter is valid");
-            work()
-        });
-        thread.join().expect("the work does not panic")
-    })
 }
 
 /// A process outside of all namespaces of ours, ended when dropped.

@@ -133,6 +133,9 @@ pub(super) fn leaving(tracer: &mut Tracer, stopped: Stopped) {
     }
     if !tracer.process_of(tid).is_some_and(Process::is_init) {
         // Core is told when the host has collected it: then it is a zombie for its parent.
+        if let Some(task) = tracer.tasks.get_mut(&tid) {
+            task.left = true;
+        }
         return stopped.run();
     }
     let status = ptrace::event_message(tid)

@@ -19,21 +19,33 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     if entry.registers.call() == abi::SYS_rt_tgsigqueueinfo {
         return to_thread(tracer, entry, &guest);
     }
-    let (set, sink, id) = (&mut tracer.set, &mut tracer.effects, entry.id);
     let int = |index| entry.int(index);
+    let number = match entry.registers.call() {
+        abi::SYS_tkill => taken(tracer, entry, int(0), int(1)),
+        abi::SYS_tgkill => taken(tracer, entry, int(1), int(2)),
+        _ => int(1),
+    };
+    let (set, sink, id) = (&mut tracer.set, &mut tracer.effects, entry.id);
     let sent = match entry.registers.call() {
-        abi::SYS_kill => set.kill(id, int(0), int(1), &guest, sink),
-        abi::SYS_tkill => set.tgkill(id, None, int(0), int(1), &guest, sink),
-        abi::SYS_tgkill => set.tgkill(id, Some(int(0)), int(1), int(2), &guest, sink),
+        abi::SYS_kill => set.kill(id, int(0), number, &guest, sink),
+        abi::SYS_tkill => set.tgkill(id, None, int(0), number, &guest, sink),
+        abi::SYS_tgkill => set.tgkill(id, Some(int(0)), int(1), number, &guest, sink),
         _ => {
             let info = information(entry.tid, entry.long(2))?;
-            set.sigqueue(id, int(0), int(1), info, &guest, sink)
+            set.sigqueue(id, int(0), number, info, &guest, sink)
         }
     };
     sent.map_err(errno)?;
     // Who signals itself has the signal before the call returns.
     tracer.settle();
     Ok(Outcome::Done(0))
+}
+
+/// What `thread` takes of a signal: nothing once it has exited, not even SIGKILL, though its process lives. // SIG-16
+fn taken(tracer: &Tracer, entry: &Entry, thread: i32, number: i32) -> i32 {
+    let has_left = |tid| tracer.tasks.get(&tid).is_some_and(|task| task.left);
+    let is_valid = Signal::from_raw(number).is_some();
+    if is_valid && tracer.host_of(entry.id, thread).is_some_and(has_left) { 0 } else { number }
 }
 
 /// rt_tgsigqueueinfo(2): a thread is checked as tgkill(2) does, and gets what the caller says.

@@ -4,7 +4,7 @@
 //! it stays what it is when it is copied, inherited or passed on. One that a guest makes itself names a namespace that
 //! core lets it enter, or none.
 
-use pidns_core::{NsId, RebootCommand};
+use pidns_core::{Effect, NsId, RebootCommand};
 use pidns_sys::ptrace::Tid;
 use pidns_sys::{Errno, abi};
 
@@ -61,8 +61,8 @@ fn setns(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     }
     // Any type is allowed, and it is none of ours: named, it passes the filter.
     let link = host::descriptor(entry.tid, fd).ok_or(Errno::BADF)?;
-    let kind = host_kind(&link.to_string_lossy()).ok_or(Errno::INVAL)?;
-    entry.set_int(1, kind);
+    let found = host_kind(&link.to_string_lossy()).ok_or(Errno::INVAL)?;
+    entry.set_int(1, found);
     Ok(Outcome::Then(After::Restore))
 }
 
@@ -112,7 +112,10 @@ fn reboot(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         _ => RebootCommand::Other,
     };
     tracer.set.reboot(entry.id, command, &guest, &mut tracer.effects).map_err(errno)?;
-    // It does not return: the caller ends with 0.
+    // It does not return: the caller ends with 0, and so is not to be killed as its init is. // RBT-02
+    let is_caller =
+        |effect: &Effect<_, _>| matches!(effect, Effect::Kill { task } if *task == entry.id);
+    tracer.effects.retain(|effect| !is_caller(effect));
     entry.registers.set_call(abi::SYS_exit_group);
     entry.set_int(0, 0);
     Ok(Outcome::Then(After::Restore))

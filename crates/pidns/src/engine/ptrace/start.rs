@@ -12,7 +12,7 @@ use pidns_sys::launch::{Namespaces, OnFailure, ShellArgs, Step, Strings};
 use pidns_sys::ptrace::Tid;
 use pidns_sys::seccomp::listener::Listener;
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, pidfd, privilege, socket, twin};
+use pidns_sys::{Errno, fd, pidfd, privilege, socket, twin};
 
 use super::affinity::Affinity;
 use super::asked::Questions;
@@ -25,6 +25,7 @@ use crate::engine::Spec;
 use crate::engine::image::{self, Image, StepList};
 use crate::engine::steps::{IdMaps, Steps, as_c_strs, candidates, failed};
 use crate::error::{SpawnError, Stage};
+use crate::stdio::FLOOR;
 
 /// Who is number 1.
 pub(super) enum First {
@@ -87,7 +88,7 @@ struct Confinement {
 impl Confinement {
     fn new() -> Result<Self, SpawnError> {
         let host = Host::probe();
-        let sockets = host.listening.then(socket::pair).transpose().map_err(engine)?;
+        let sockets = host.listening.then(sockets).transpose().map_err(engine)?;
         Ok(Self {
             filter: filter::program(host),
             sockets,
@@ -119,9 +120,15 @@ impl Confinement {
     /// The listener that the first process has sent.
     fn listener(self) -> Result<Option<Listener>, SpawnError> {
         let Some((ours, _)) = self.sockets else { return Ok(None) };
-        let (_, fd) = socket::receive_with_descriptor(ours, &mut [0]).map_err(engine)?;
-        fd.map(Listener::new).transpose().map_err(engine)
+        let (_, listener) = socket::receive_with_descriptor(ours, &mut [0]).map_err(engine)?;
+        listener.map(Listener::new).transpose().map_err(engine)
     }
+}
+
+/// A pair, the other end of which is where the first process puts no other descriptor.
+fn sockets() -> pidns_sys::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) = socket::pair()?;
+    Ok((ours, fd::at_or_above(theirs, FLOOR)?))
 }
 
 fn start_init(spec: &Spec, image: &Image, confinement: &Confinement) -> Result<Traced, SpawnError> {

@@ -53,11 +53,13 @@ pub(super) struct Task {
     pub(super) phase: Phase,
     /// It is in a group stop.
     pub(super) listening: bool,
+    /// It has exited, which core is told when the host has collected it.
+    pub(super) left: bool,
 }
 
 impl Task {
     pub(super) fn new(id: TaskId, process: Tid) -> Self {
-        Self { id, process, phase: Phase::Running, listening: false }
+        Self { id, process, phase: Phase::Running, listening: false, left: false }
     }
 
     /// It sleeps until another task has done something: a child to wait for, or one that borrows its memory.
