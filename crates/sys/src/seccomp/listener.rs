@@ -63,7 +63,8 @@ impl Listener {
             // SAFETY: plain integers, for which zero is a value; the kernel wants it to be zero.
             let mut asked: libc::seccomp_notif = unsafe { mem::zeroed() };
             // SAFETY: a live structure of the size that the request says.
-            let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), RECEIVE, ptr::from_mut(&mut asked)) };
+            let ret =
+                unsafe { libc::ioctl(self.0.as_raw_fd(), RECEIVE, ptr::from_mut(&mut asked)) };
             match crate::signal::check(i64::from(ret)) {
                 Ok(_) => return Ok(question(&asked)),
                 // The call has been interrupted, or the last task has gone.
