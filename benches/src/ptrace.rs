@@ -1,4 +1,4 @@
-//! `bench ptrace`: what work costs in a namespace of the ptrace engine, beside no namespace and beside other tools that
+//! `bench ptrace`: what work costs in a namespace of the ptrace engine, beside no namespace, the kernel's, and other tools that
 //! stand between programs and the kernel by ptrace.
 //!
 //! The work is timed inside, so that starting the tool is not counted: that is what `bench launch` measures.
@@ -73,6 +73,9 @@ fn tools_by_name() -> Vec<(String, Vec<String>)> {
     };
     for (name, program) in tools::pidns() {
         add(name, &program, "run --engine ptrace --");
+    }
+    if let Some((name, program)) = tools::pidns().into_iter().next() {
+        add(&format!("{name}_kernel"), &program, "run --engine kernel --");
     }
     let peers = [
         ("proot", "proot", ""),
