@@ -167,7 +167,7 @@ mod tests {
         let has = |mode: &str, path: &str| {
             content.lines().any(|line| line.starts_with(mode) && line.ends_with(path))
         };
-        assert!(has("-rwxr-xr-x", "./usr/bin/pidns"), "{content}");
-        assert!(has("-rw-r--r--", "./usr/share/zsh/vendor-completions/_pidns"), "{content}");
+        assert!(has("-rwxr-xr-x", " usr/bin/pidns"), "{content}");
+        assert!(has("-rw-r--r--", " usr/share/zsh/vendor-completions/_pidns"), "{content}");
     }
 }
