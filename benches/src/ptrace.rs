@@ -1,4 +1,4 @@
-//! `bench ptrace`: what work costs in a namespace of the ptrace engine, beside no namespace and beside other tools that
+//! `bench ptrace`: what work costs in a namespace of the ptrace engine, beside no namespace, the kernel's, and other tools that
 //! stand between programs and the kernel by ptrace.
 //!
 //! strace takes part twice: stopping for the calls that `pidns` looks at too, and for those about processes only.
@@ -75,6 +75,9 @@ fn tools_by_name() -> Vec<(String, Vec<String>)> {
     };
     for (name, program) in tools::pidns() {
         add(name, &program, "run --engine ptrace --");
+    }
+    if let Some((name, program)) = tools::pidns().into_iter().next() {
+        add(&format!("{name}_kernel"), &program, "run --engine kernel --");
     }
     let peers = [
         ("proot", "proot", ""),

@@ -82,7 +82,7 @@ fn document(tools: &[Tool], ways: &[Way], rows: &[Vec<Cell>]) -> String {
         String::new(),
         format!(
             "Processes that are still there {} s after a tool has ended, or after the kill. Made by `cargo xtask \
-             survivors` on {}, as {}.",
+             survivors` on Linux {}, as {}.",
             LATER.as_secs(),
             rustix::system::uname().release().to_string_lossy(),
             if rustix::process::geteuid().is_root() { "root" } else { "an unprivileged user" },
@@ -105,10 +105,11 @@ fn document(tools: &[Tool], ways: &[Way], rows: &[Vec<Cell>]) -> String {
 
 const NOTES: &str = "\
 `-`: the tool has no such process. `fails`: it cannot run so many. With the kills, a daemon, a stopped process, one that ignores all signals and the \
-command are there. The other processes of a tool are, from the outside in, `pidns-init` of the kernel engine (which is \
+command are there. The other processes of a tool are, from the outside in, `pidns-init` of the kernel and ptrace engines (which is \
 number 1), warden and keeper of the subreaper engine, and the second `bwrap`. `unshare` has `--kill-child`, `bwrap` \
 `--die-with-parent`; `process-wrap` is a program that runs its command as a `ProcessGroup::leader` and kills the group \
-at the end. `timeout -k` is not out of time. The last two processes of the subreaper engine killed in the same instant \
+at the end. `timeout -k` is not out of time. `tini` and `dumb-init` are made to be number 1 of a container, \
+where the kernel kills what they leave. The last two processes of the subreaper engine killed in the same instant \
 are its one exception, and not in the table.";
 
 /// How many survive; `None` if the tool has nobody to kill.

@@ -40,7 +40,7 @@ impl Tool {
         let own = env::current_exe()?.to_str().context("our own path")?.to_owned();
         let lines: [(&'static str, &'static [&'static str], String); 10] = [
             ("pidns kernel", &["pidns-init"], format!("{pidns} run --engine kernel --")),
-            ("pidns ptrace", &[], format!("{pidns} run --engine ptrace --")),
+            ("pidns ptrace", &["pidns-init"], format!("{pidns} run --engine ptrace --")),
             (
                 "pidns subreaper",
                 &["pidns-warden", "pidns-keeper"],
@@ -113,15 +113,27 @@ impl Tool {
     pub(crate) fn find(&self, role: Role, supervisor: u32, processes: &[u32]) -> Option<u32> {
         match role {
             Role::Supervisor => Some(supervisor),
-            Role::Init => {
-                processes.iter().copied().find(|pid| mark::number_inside(*pid) == Some(1))
-            }
-            Role::Guard(index) => {
-                let name = self.guards.get(index)?;
-                processes.iter().copied().find(|pid| {
-                    *pid != supervisor && mark::name(*pid).is_some_and(|found| found == *name)
-                })
-            }
+            Role::Init => processes
+                .iter()
+                .copied()
+                .find(|pid| mark::number_inside(*pid) == Some(1))
+                // The kernel knows nothing of the numbers of the ptrace engine.
+                .or_else(|| {
+                    self.guard(
+                        self.guards.iter().position(|name| *name == "pidns-init")?,
+                        supervisor,
+                        processes,
+                    )
+                }),
+            Role::Guard(index) => self.guard(index, supervisor, processes),
         }
+    }
+
+    fn guard(&self, index: usize, supervisor: u32, processes: &[u32]) -> Option<u32> {
+        let name = self.guards.get(index)?;
+        processes
+            .iter()
+            .copied()
+            .find(|pid| *pid != supervisor && mark::name(*pid).is_some_and(|found| found == *name))
     }
 }

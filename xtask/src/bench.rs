@@ -6,25 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::chart::{self, Chart};
-use crate::sh;
+use crate::{chart, sh};
 
 pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";
-
-const CHARTS: [Chart; 2] = [
-    Chart {
-        file: "launch.svg",
-        title: "Launching a command that does nothing: from start to end, median",
-        prefix: "launch.",
-        suffix: "_us",
-    },
-    Chart {
-        file: "teardown.svg",
-        title: "From the end of a command that leaves 100 processes until the launcher is gone, median",
-        prefix: "teardown.",
-        suffix: "_100_us",
-    },
-];
 
 /// Runs the bench `name` with the `pidns` of this tree: one as cargo builds it, and a static one where that can be
 /// had. With `--svg DIR` among the words, draws charts too.
@@ -43,9 +27,7 @@ pub(crate) fn run(name: &str, words: &[&str]) -> Result<()> {
         }
     }
     let lines = lines_of(&mut bench)?;
-    let Some(directory) = charts else { return Ok(()) };
-    let drawn = |chart: &&Chart| lines.iter().any(|line| line.starts_with(chart.prefix));
-    CHARTS.iter().filter(drawn).try_for_each(|chart| chart::draw(chart, &lines, directory))
+    charts.map_or(Ok(()), |directory| chart::draw(&lines, directory))
 }
 
 /// Runs `command` and returns its lines, which are shown as they come.

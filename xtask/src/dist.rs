@@ -14,6 +14,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const ARCHITECTURE: &str = "amd64";
 
 /// A file of the distribution: its path below the prefix, its mode and its content.
+#[derive(Clone)]
 struct File {
     path: String,
     mode: u32,
@@ -85,7 +86,7 @@ fn debian(files: &[File]) -> Result<Vec<u8>> {
     let members = [
         ("debian-binary", b"2.0\n".to_vec()),
         ("control.tar.gz", archive("./", &[control])?),
-        ("data.tar.gz", archive("./usr/", files)?),
+        ("data.tar.gz", archive("./usr/", &at_home_in_debian(files))?),
     ];
     for (name, content) in members {
         let mut header = ar::Header::new(name.into(), content.len() as u64);
@@ -93,6 +94,15 @@ fn debian(files: &[File]) -> Result<Vec<u8>> {
         package.append(&header, content.as_slice())?;
     }
     package.into_inner().context("a vector takes all")
+}
+
+/// Debian's zsh looks for the completions of packages in a directory of its own.
+fn at_home_in_debian(files: &[File]) -> Vec<File> {
+    let moved = |file: &File| File {
+        path: file.path.replace("zsh/site-functions", "zsh/vendor-completions"),
+        ..file.clone()
+    };
+    files.iter().map(moved).collect()
 }
 
 /// A compressed tar of `files` below `prefix`, the same for the same content.
@@ -128,4 +138,36 @@ fn gzip(content: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content)?;
     Ok(encoder.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{File, debian};
+
+    #[test]
+    fn a_package_is_what_dpkg_takes_for_one() {
+        if Command::new("dpkg-deb").arg("--version").output().is_err() {
+            println!("skipped: dpkg-deb is not installed");
+            return;
+        }
+        let file = |path: &str, mode| File { path: path.to_owned(), mode, content: b"x".to_vec() };
+        let files = [file("bin/pidns", 0o755), file("share/zsh/site-functions/_pidns", 0o644)];
+        let path = std::env::temp_dir().join(format!("pidns-{}.deb", std::process::id()));
+        std::fs::write(&path, debian(&files).unwrap()).unwrap();
+        let said = |option: &str| {
+            let output = Command::new("dpkg-deb").arg(option).arg(&path).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let (control, content) = (said("--field"), said("--contents"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(control.contains("Package: pidns\n"), "{control}");
+        let has = |mode: &str, path: &str| {
+            content.lines().any(|line| line.starts_with(mode) && line.ends_with(path))
+        };
+        assert!(has("-rwxr-xr-x", " usr/bin/pidns"), "{content}");
+        assert!(has("-rw-r--r--", " usr/share/zsh/vendor-completions/_pidns"), "{content}");
+    }
 }

@@ -13,7 +13,8 @@ use crate::script::call::Request;
 use crate::script::case::Need;
 use crate::script::verb::{Reach, Verb};
 use crate::world::{Answer, Event, Outcome, World, WorldError};
-use pidns_sys::raw_channel::{self, Near};
+use pidns_sys::raw;
+use pidns_sys::raw::channel::Near;
 use pidns_testkit::user;
 use rest::Player;
 use stagehand::{SLOTS, Stagehand};
@@ -189,7 +190,7 @@ impl HostWorld {
         let stagehand = self.stagehand()?;
         let channels: Vec<&Near> =
             stagehand.slots[..self.actors.len()].iter().map(|(near, _)| near).collect();
-        raw_channel::wait_any(&channels, limit)?;
+        raw::channel::wait_any(&channels, limit)?;
         Ok(())
     }
 
@@ -305,7 +306,7 @@ pub fn run_without_reboot(words: &[&str]) -> String {
     const CAP_SYS_BOOT: i32 = 22;
     let Some((program, arguments)) = words.split_first() else { return "no command".to_owned() };
     // Without the privilege to drop it there is none to reboot either.
-    let _ = pidns_sys::raw_ids::drop_from_bounding_set(CAP_SYS_BOOT);
+    let _ = pidns_sys::raw::ids::drop_from_bounding_set(CAP_SYS_BOOT);
     let error = std::process::Command::new(program).args(arguments).exec();
     format!("{program}: {error}")
 }

@@ -3,7 +3,8 @@
 use super::watch::Watched;
 use crate::answer;
 use crate::world::WorldError;
-use pidns_sys::raw_channel::{self, Far, Near};
+use pidns_sys::raw;
+use pidns_sys::raw::channel::{Far, Near};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -30,8 +31,8 @@ pub(super) struct Stagehand {
 impl Stagehand {
     /// Starts a holder: `PREFIX.. pidns-conformance holder CONTROL CHANNELS`.
     pub(super) fn start(program: &Path, prefix: &[OsString]) -> Result<Self, WorldError> {
-        let control = raw_channel::pair()?;
-        let slots = (0..SLOTS).map(|_| raw_channel::pair()).collect::<Result<Vec<_>, _>>()?;
+        let control = raw::channel::pair()?;
+        let slots = (0..SLOTS).map(|_| raw::channel::pair()).collect::<Result<Vec<_>, _>>()?;
         let channels: Vec<String> = slots.iter().map(|(_, far)| far.number().to_string()).collect();
         let mut command = match prefix.split_first() {
             None => Command::new(program),
@@ -102,7 +103,7 @@ impl Stagehand {
     fn hear(&mut self, mut is_it: impl FnMut(&str) -> bool) -> Result<i32, WorldError> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            raw_channel::wait_any(&[&self.control.0], Duration::from_millis(100))?;
+            raw::channel::wait_any(&[&self.control.0], Duration::from_millis(100))?;
             if let Some(message) = self.control.0.receive_now()? {
                 if is_it(&message.text) {
                     return Ok(message.sender);

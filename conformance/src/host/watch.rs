@@ -9,7 +9,7 @@
 //! leaves /proc before it gives its numbers back, for which an init may be waiting: therefore the director asks after the number
 //! of those who have vanished ([`Leavers`]).
 
-use pidns_sys::{raw_ids, raw_signal};
+use pidns_sys::raw;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 /// Binds the calling thread, and the actors that it will start, to one cpu: to another one for each director.
 pub(super) fn share_one_cpu() {
     static DIRECTORS: AtomicUsize = AtomicUsize::new(0);
-    let cpus = raw_ids::allowed_cpus();
+    let cpus = raw::ids::allowed_cpus();
     let turn = DIRECTORS.fetch_add(1, Ordering::Relaxed);
     if let Some(cpu) = cpus.get(turn % cpus.len().max(1)) {
-        let _ = raw_ids::pin_to_cpu(*cpu);
+        let _ = raw::ids::pin_to_cpu(*cpu);
     }
 }
 
@@ -165,10 +165,10 @@ impl Leavers {
         let probe = self.probe.take().or_else(|| File::open("/dev/null").ok());
         self.numbers.retain(|(number, since)| {
             let taken =
-                probe.as_ref().is_some_and(|probe| raw_ids::is_number_taken(probe, *number));
+                probe.as_ref().is_some_and(|probe| raw::ids::is_number_taken(probe, *number));
             let held_otherwise = || {
                 Path::new(&format!("/proc/{number}")).exists()
-                    || raw_signal::kill(-number, 0).is_ok()
+                    || raw::signal::kill(-number, 0).is_ok()
             };
             taken && since.elapsed() < Self::PATIENCE && !held_otherwise()
         });

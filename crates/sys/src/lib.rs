@@ -12,7 +12,7 @@
 //! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
 //!   that shares all memory.
 //! * [`environ`]: the caller's environment, exactly.
-//! * [`raw_clone`] and its neighbours: calls as bare as the kernel has them, which the conformance cases play with.
+//! * [`raw`]: calls as bare as the kernel has them, which the conformance cases play with.
 
 #[cfg(target_arch = "x86_64")]
 pub mod abi;
@@ -28,14 +28,7 @@ pub mod poll;
 pub mod privilege;
 pub mod program;
 pub mod ptrace;
-pub mod raw_channel;
-pub mod raw_clone;
-pub mod raw_errno;
-pub mod raw_ids;
-pub mod raw_ns;
-pub mod raw_signal;
-pub mod raw_trace;
-pub mod raw_wait;
+pub mod raw;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;

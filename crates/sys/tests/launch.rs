@@ -116,7 +116,7 @@ fn a_step_that_fails_is_named_and_ends_the_child() {
     let failure = execute(HERE, &[ok()], &[c"/nonexistent"], &[c"x"]).unwrap_err();
     assert_eq!(failure, Failure { step: Some(1), errno: Errno::NOENT });
     // Neither a process nor its number is left.
-    assert_eq!(pidns_sys::raw_wait::wait4(-1, 0x4000_0001).unwrap_err().0, 10);
+    assert_eq!(pidns_sys::raw::wait::wait4(-1, 0x4000_0001).unwrap_err().0, 10);
 }
 
 #[test]

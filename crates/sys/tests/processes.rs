@@ -74,6 +74,7 @@ fn how_a_process_ended_can_be_asked_after_others_have_collected_it() {
 }
 
 #[test]
+#[expect(clippy::zombie_processes, reason = "each is reaped by its pidfd")]
 fn every_signal_arrives_by_its_number() {
     for number in
         (1..=64).filter(|number| ![17, 18, 19, 20, 21, 22, 23, 28, 32, 33].contains(number))

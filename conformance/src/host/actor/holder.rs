@@ -4,9 +4,9 @@
 //! (PDEATHSIG), which ends with its own parent. So whoever dies, nothing is left.
 
 use super::{Actor, SETUP, Setup};
-use pidns_sys::raw_clone::{self, CloneRequest, Cloned};
-use pidns_sys::raw_errno::RawErrno;
-use pidns_sys::{raw_channel, raw_ids, raw_ns, raw_signal, raw_wait};
+use pidns_sys::raw;
+use pidns_sys::raw::clone::{CloneRequest, Cloned};
+use pidns_sys::raw::errno::RawErrno;
 use std::fs;
 
 const NEWNS: u64 = 0x2_0000;
@@ -21,35 +21,35 @@ const SET_MASK: i32 = 2;
 pub fn run(program: &str, control: i32, channels: Vec<i32>) -> ! {
     SETUP.get_or_init(|| Setup { program: program.to_owned(), channels });
     stand_apart();
-    say(control, &format!("hello {}", raw_ids::getpid()));
+    say(control, &format!("hello {}", raw::ids::getpid()));
     let mut top = None;
     loop {
         match next(control).as_str() {
             "begin" => top = begin(control, 0),
             "begin proc" => top = begin(control, NEWNS),
             "end" => end(control, top.take()),
-            _ => raw_clone::exit_group(0),
+            _ => raw::clone::exit_group(0),
         }
     }
 }
 
 /// Keeps signals of the actors' group away from the director and from the holder itself.
 fn stand_apart() {
-    let _ = raw_ids::set_parent_death_signal(SIGKILL);
-    let _ = raw_ids::setsid();
-    let _ = raw_signal::set_mask(SET_MASK, u64::MAX);
-    raw_ids::forbid_core_dumps();
+    let _ = raw::ids::set_parent_death_signal(SIGKILL);
+    let _ = raw::ids::setsid();
+    let _ = raw::signal::set_mask(SET_MASK, u64::MAX);
+    raw::ids::forbid_core_dumps();
 }
 
 fn next(control: i32) -> String {
-    let mut buffer = [0u8; raw_channel::MAX_MESSAGE];
-    let len = raw_channel::read_far(control, &mut buffer).unwrap_or(0);
+    let mut buffer = [0u8; raw::channel::MAX_MESSAGE];
+    let len = raw::channel::read_far(control, &mut buffer).unwrap_or(0);
     String::from_utf8_lossy(&buffer[..len]).into_owned()
 }
 
 fn say(control: i32, text: &str) {
-    if raw_channel::write_far(control, text).is_err() {
-        raw_clone::exit_group(0);
+    if raw::channel::write_far(control, text).is_err() {
+        raw::clone::exit_group(0);
     }
 }
 
@@ -80,7 +80,7 @@ fn make_top(more: u64) -> Result<i32, RawErrno> {
 fn clone_top(more: u64) -> Result<i32, RawErrno> {
     let request =
         CloneRequest { flags: NEWPID | more, exit_signal: SIGCHLD, ..CloneRequest::default() };
-    match raw_clone::clone3(&request)? {
+    match raw::clone::clone3(&request)? {
         Cloned::Parent { child, .. } => Ok(child),
         Cloned::Child { .. } => start_top(more),
     }
@@ -88,13 +88,13 @@ fn clone_top(more: u64) -> Result<i32, RawErrno> {
 
 /// Goes on as the first actor.
 fn start_top(more: u64) -> ! {
-    let _ = raw_ids::set_parent_death_signal(SIGKILL);
+    let _ = raw::ids::set_parent_death_signal(SIGKILL);
     if more & NEWNS != 0 {
         // Where mounting is refused the /proc that is there has to do.
-        let _ = raw_ns::make_mounts_private().and_then(|_| raw_ns::mount_proc());
+        let _ = raw::ns::make_mounts_private().and_then(|_| raw::ns::mount_proc());
     }
     super::forget_runtime_handlers();
-    let _ = raw_signal::set_mask(SET_MASK, 0);
+    let _ = raw::signal::set_mask(SET_MASK, 0);
     let top = Actor { slot: 0, child_tid: 0 };
     top.say_hello("hello");
     top.serve()
@@ -102,7 +102,7 @@ fn start_top(more: u64) -> ! {
 
 fn become_root_of_a_user_namespace() -> Result<(), RawErrno> {
     let ids = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    raw_ns::unshare(NEWUSER)?;
+    raw::ns::unshare(NEWUSER)?;
     let _ = fs::write("/proc/self/setgroups", "deny");
     for (file, key) in [("/proc/self/uid_map", "Uid:"), ("/proc/self/gid_map", "Gid:")] {
         let id = ids
@@ -118,8 +118,8 @@ fn become_root_of_a_user_namespace() -> Result<(), RawErrno> {
 /// Ends the first actor, and with it everything on the stage.
 fn end(control: i32, top: Option<i32>) {
     if let Some(top) = top {
-        let _ = raw_signal::kill(top, SIGKILL);
-        let _ = raw_wait::wait4(top, 0);
+        let _ = raw::signal::kill(top, SIGKILL);
+        let _ = raw::wait::wait4(top, 0);
     }
     say(control, "ended");
 }

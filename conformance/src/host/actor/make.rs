@@ -4,10 +4,10 @@ use super::{Actor, Turn, setup};
 use crate::answer;
 use crate::script::call::Request;
 use crate::script::words;
-use pidns_sys::raw_clone::{self, CloneRequest, Cloned, Program};
-use pidns_sys::raw_errno::RawErrno;
-use pidns_sys::raw_signal::{self, Waiting};
-use pidns_sys::{raw_ids, raw_ns};
+use pidns_sys::raw;
+use pidns_sys::raw::clone::{CloneRequest, Cloned, Program};
+use pidns_sys::raw::errno::RawErrno;
+use pidns_sys::raw::signal::Waiting;
 use std::sync::mpsc;
 
 const SIGCHLD: i64 = 17;
@@ -19,7 +19,7 @@ const STACK: usize = 256 * 1024;
 /// fork: clone3 with nothing special.
 pub(super) fn fork(request: &Request) -> Turn {
     let wanted = CloneRequest { exit_signal: SIGCHLD as i32, ..CloneRequest::default() };
-    after_clone(request, raw_clone::clone3(&wanted), 0, None)
+    after_clone(request, raw::clone::clone3(&wanted), 0, None)
 }
 
 /// clone3 with flags; a child that shares the memory goes on as a program of its own.
@@ -37,14 +37,14 @@ pub(super) fn clone(request: &Request) -> Turn {
         size: request.optional(5).map(|size| size as usize),
         cgroup: request.int(6) as u64,
     };
-    after_clone(request, raw_clone::clone3(&wanted), flags, request.optional(4))
+    after_clone(request, raw::clone::clone3(&wanted), flags, request.optional(4))
 }
 
 /// The old clone.
 pub(super) fn old_clone(request: &Request) -> Turn {
     let flags = request.int(1) as u64;
     let exit_signal = request.optional(2).unwrap_or(default_exit_signal(flags)) as i32;
-    after_clone(request, raw_clone::clone_old(flags, exit_signal), flags, request.optional(3))
+    after_clone(request, raw::clone::clone_old(flags, exit_signal), flags, request.optional(3))
 }
 
 /// Threads and siblings have no exit signal of their own.
@@ -64,7 +64,7 @@ fn after_clone(
         Ok(Cloned::Child { child_tid }) => Turn::Born { slot: request.int(0) as usize, child_tid },
         Ok(Cloned::Parent { child, parent_tid, pidfd }) => {
             if let (Some(fd), Some(at)) = (pidfd, pidfd_at) {
-                let _ = raw_ns::dup_to(&fd, at as i32);
+                let _ = raw::ns::dup_to(&fd, at as i32);
             }
             let stored = if flags & PARENT_SETTID == 0 {
                 String::new()
@@ -80,14 +80,14 @@ fn after_clone(
 fn clone_program(request: &Request, flags: u64, exit_signal: i32) -> Result<i64, i32> {
     let program = program(request.int(0) as usize).map_err(|errno| errno.0)?;
     let program: &'static Program = Box::leak(Box::new(program));
-    raw_clone::clone_shared(flags, exit_signal, run_program, program)
+    raw::clone::clone_shared(flags, exit_signal, run_program, program)
         .map(i64::from)
         .map_err(|errno| errno.0)
 }
 
 fn run_program(program: &'static Program) -> ! {
     let _ = program.exec();
-    raw_clone::exit_thread(127)
+    raw::clone::exit_thread(127)
 }
 
 /// The program and arguments with which the actor in `slot` goes on.
@@ -100,7 +100,7 @@ pub(super) fn program(slot: usize) -> Result<Program, RawErrno> {
 /// vfork: the child serves on the memory of its parent, which sleeps until the child executes or ends.
 pub(super) fn vfork(request: &Request) -> Turn {
     let slot: &'static usize = Box::leak(Box::new(request.int(0) as usize));
-    let child = raw_clone::clone_shared(VFORK, SIGCHLD as i32, serve_on_borrowed_memory, slot);
+    let child = raw::clone::clone_shared(VFORK, SIGCHLD as i32, serve_on_borrowed_memory, slot);
     Turn::Answer(answer::number(child.map(i64::from).map_err(|errno| errno.0)))
 }
 
@@ -115,7 +115,7 @@ pub(super) fn thread(request: &Request) -> Turn {
     let slot = request.int(0) as usize;
     let (tell, told) = mpsc::channel();
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || -> () {
-        let _ = tell.send(raw_ids::gettid());
+        let _ = tell.send(raw::ids::gettid());
         let actor = Actor { slot, child_tid: 0 };
         actor.say_hello("hello");
         actor.serve()
@@ -130,7 +130,7 @@ pub(super) fn thread(request: &Request) -> Turn {
 pub(super) fn crowd(request: &Request) -> Turn {
     let wanted = CloneRequest { exit_signal: SIGCHLD as i32, ..CloneRequest::default() };
     for made in 0..request.int(0) {
-        match raw_clone::clone3(&wanted) {
+        match raw::clone::clone3(&wanted) {
             Ok(Cloned::Parent { .. }) => {}
             Ok(Cloned::Child { .. }) => sleep_for_ever(),
             Err(errno) => return Turn::Answer(format!("{made} {}", answer::error(errno.0))),
@@ -141,6 +141,6 @@ pub(super) fn crowd(request: &Request) -> Turn {
 
 fn sleep_for_ever() -> ! {
     loop {
-        let _ = raw_signal::take(0, Waiting::Yes);
+        let _ = raw::signal::take(0, Waiting::Yes);
     }
 }

@@ -11,8 +11,8 @@ mod make;
 mod signals;
 
 use crate::script::call::Request;
-use pidns_sys::raw_signal::{self, Disposition};
-use pidns_sys::{raw_channel, raw_clone, raw_ids};
+use pidns_sys::raw;
+use pidns_sys::raw::signal::Disposition;
 use std::ffi::CString;
 use std::sync::OnceLock;
 
@@ -64,21 +64,21 @@ pub fn continue_after_exec(program: &str, slot: usize, channels: Vec<i32>) -> ! 
 fn forget_runtime_handlers() {
     const RUNTIME: [i32; 3] = [7, 11, 13];
     for signal in RUNTIME {
-        let _ = raw_signal::set_handler(signal, Disposition::Default, 0);
+        let _ = raw::signal::set_handler(signal, Disposition::Default, 0);
     }
 }
 
 impl Actor {
     /// Serves for ever.
     fn serve(mut self) -> ! {
-        let mut buffer = [0u8; raw_channel::MAX_MESSAGE];
+        let mut buffer = [0u8; raw::channel::MAX_MESSAGE];
         loop {
             let request = self.next(&mut buffer);
             match calls::perform(&self, &request) {
                 Turn::Answer(text) => self.say(&text),
                 Turn::Born { slot, child_tid } => {
                     self = Self { slot, child_tid };
-                    let _ = raw_signal::take_caught();
+                    let _ = raw::signal::take_caught();
                     self.say_hello("hello");
                 }
             }
@@ -92,31 +92,31 @@ impl Actor {
     /// Waits for the next request. A director that is gone ends the actor.
     fn next(&self, buffer: &mut [u8]) -> Request {
         loop {
-            match raw_channel::read_far(self.channel(), buffer) {
-                Ok(0) => raw_clone::exit_group(0),
+            match raw::channel::read_far(self.channel(), buffer) {
+                Ok(0) => raw::clone::exit_group(0),
                 Ok(len) => match std::str::from_utf8(&buffer[..len]).ok().and_then(Request::decode)
                 {
                     Some(request) => return request,
                     None => self.say("unreadable request"),
                 },
                 Err(errno) if errno.0 == EINTR => {}
-                Err(_) => raw_clone::exit_group(0),
+                Err(_) => raw::clone::exit_group(0),
             }
         }
     }
 
     fn say(&self, text: &str) {
-        if raw_channel::write_far(self.channel(), text).is_err() {
-            raw_clone::exit_group(0);
+        if raw::channel::write_far(self.channel(), text).is_err() {
+            raw::clone::exit_group(0);
         }
     }
 
     /// Tells the director who is there. The thread is named after its slot, by which the director finds it in /proc.
     fn say_hello(&self, greeting: &str) {
         if let Ok(name) = CString::new(thread_name(self.slot)) {
-            raw_ids::set_thread_name(&name);
+            raw::ids::set_thread_name(&name);
         }
-        self.say(&format!("{greeting} {}", raw_ids::gettid()));
+        self.say(&format!("{greeting} {}", raw::ids::gettid()));
     }
 }
 

@@ -2,15 +2,16 @@
 
 use crate::answer;
 use crate::script::call::Request;
-use pidns_sys::raw_errno::RawErrno;
-use pidns_sys::raw_signal::{self, Caught, Disposition, Waiting};
+use pidns_sys::raw;
+use pidns_sys::raw::errno::RawErrno;
+use pidns_sys::raw::signal::{Caught, Disposition, Waiting};
 
 const SI_QUEUE: i64 = -1;
 
 /// rt_sigqueueinfo.
 pub(super) fn queue(request: &Request) -> Result<i64, RawErrno> {
     let code = request.optional(2).unwrap_or(SI_QUEUE) as i32;
-    raw_signal::sigqueue(request.int32(0), request.int32(1), code, request.int32(3))
+    raw::signal::sigqueue(request.int32(0), request.int32(1), code, request.int32(3))
 }
 
 /// sigaction.
@@ -20,12 +21,12 @@ pub(super) fn action(request: &Request) -> Result<i64, RawErrno> {
         1 => Disposition::Ignore,
         _ => Disposition::Note,
     };
-    raw_signal::set_handler(request.int32(0), disposition, request.int32(2))
+    raw::signal::set_handler(request.int32(0), disposition, request.int32(2))
 }
 
 /// sigtimedwait, waiting or not.
 pub(super) fn take(request: &Request, waiting: Waiting) -> String {
-    match raw_signal::take(request.int(0) as u64, waiting) {
+    match raw::signal::take(request.int(0) as u64, waiting) {
         Err(errno) => answer::error(errno.0),
         Ok(caught) => show(&caught),
     }
@@ -33,7 +34,7 @@ pub(super) fn take(request: &Request, waiting: Waiting) -> String {
 
 /// What the handlers have seen.
 pub(super) fn caught() -> String {
-    let all: Vec<String> = raw_signal::take_caught().iter().map(show).collect();
+    let all: Vec<String> = raw::signal::take_caught().iter().map(show).collect();
     answer::all_caught(&all)
 }
 

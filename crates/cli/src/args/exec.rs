@@ -33,7 +33,7 @@ Examples:
 
 /// Run COMMAND in a namespace that is there already, of pidns or of others.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER)]
+#[command(after_help = AFTER, override_usage = "pidns exec [OPTIONS] TARGET [--] COMMAND [ARG]...")]
 pub struct Exec {
     /// Start COMMAND in this directory, by its path inside.
     #[arg(short = 'w', long, value_name = "DIR")]

@@ -56,11 +56,13 @@ pub enum Action {
 }
 
 const RUN_AFTER: &str = "\
+When COMMAND ends, or `pidns run` itself is killed, in whatever way, every
+process that COMMAND has started, directly or not, is killed and reaped before
+`pidns run` returns. Signals sent to `pidns run` are passed on to COMMAND.
+
 Exit status: that of COMMAND; 128+N if signal N killed it; 123 if processes
 were left behind (--leaks fail); 124 if it ran out of time; 125 if pidns
 failed; 126 if COMMAND cannot be executed; 127 if it is not found.
-
-Signals sent to `pidns run` are passed on to COMMAND.
 
 Examples:
   pidns run -- make test
@@ -68,9 +70,6 @@ Examples:
   pidns run --report report.json -- sh -c 'server & client'";
 
 /// Run COMMAND in a PID namespace of its own, and kill all that is left when it ends.
-///
-/// When COMMAND ends, or `pidns run` itself is killed, in whatever way, every process that COMMAND started, directly
-/// or not, is killed and reaped before `pidns run` returns.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_AFTER, override_usage = "pidns run [OPTIONS] [--] COMMAND [ARG]...")]
 pub struct Run {

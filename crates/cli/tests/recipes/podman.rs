@@ -241,7 +241,6 @@ fn pidns_run_works_where_the_profile_refuses_namespaces() {
 }
 
 #[test]
-#[ignore = "the ptrace engine does not list what is left behind"]
 fn pidns_run_says_what_was_left_where_the_profile_refuses_namespaces() {
     let (podman, daemon) = (podman!(), Daemon::new());
     let option = without_namespaces_option(&podman);

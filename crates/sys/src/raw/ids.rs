@@ -1,6 +1,6 @@
 //! The calls that return or take a process, group or session number, unchecked.
 
-use crate::raw_errno::{RawErrno, check};
+use super::errno::{RawErrno, check};
 
 /// Returns the process's number, see getpid(2).
 #[must_use]

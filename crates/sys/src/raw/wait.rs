@@ -1,6 +1,6 @@
 //! wait4(2), waitid(2), poll(2) on pidfds: what became of a child, with every argument the kernel knows.
 
-use crate::raw_errno::{RawErrno, check};
+use super::errno::{RawErrno, check};
 
 /// What waitid(2) tells of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

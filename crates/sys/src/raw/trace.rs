@@ -1,6 +1,6 @@
 //! The one request of ptrace(2) that stops nobody.
 
-use crate::raw_errno::{RawErrno, check};
+use super::errno::{RawErrno, check};
 
 /// Makes the calling thread the tracer of thread `pid`, which runs on (`PTRACE_SEIZE` in ptrace(2)).
 ///

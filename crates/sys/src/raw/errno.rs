@@ -1,7 +1,4 @@
 //! The error of a raw call, and the one place that reads it.
-//!
-//! The raw wrappers (`raw_*`) exist for callers that probe the kernel: they take every integer that the kernel takes, also
-//! those that a typed interface would refuse, and hand back the bare error number.
 
 /// An error number, as in errno(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Signals in their raw form: sending with any number, and a handler that only writes down what it saw.
 
-use crate::raw_errno::{RawErrno, check};
+use super::errno::{RawErrno, check};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Calls kill(2).

@@ -3,7 +3,7 @@
 //! The far end is inherited under its own number over fork and exec. The near end learns with each message who sent it, as
 //! seen from the receiver (`SCM_CREDENTIALS` in unix(7)).
 
-use crate::raw_errno::{RawErrno, check};
+use super::errno::{RawErrno, check};
 use rustix::net::{
     self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags,
     SocketFlags, SocketType,

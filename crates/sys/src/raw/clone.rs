@@ -1,12 +1,12 @@
 //! clone(2), clone3(2) and process ends in their raw form, for a process that plays a script of system calls.
 //!
-//! Neighbours: [`crate::raw_wait`] collects what is made here.
+//! Neighbours: [`super::wait`] collects what is made here.
 //!
 //! The calls here copy the process as the kernel does and run no `pthread_atfork` handlers. The caller must see to it that no
 //! other thread is inside the allocator at that moment; otherwise the child may wait for a lock for ever (it cannot corrupt
 //! memory).
 
-use crate::raw_errno::{RawErrno, check};
+use super::errno::{RawErrno, check};
 use std::ffi::CString;
 use std::os::fd::{FromRawFd, OwnedFd};
 

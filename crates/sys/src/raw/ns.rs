@@ -1,6 +1,6 @@
 //! Namespaces and pidfds in their raw form: unshare(2), setns(2), reboot(2), pidfd_open(2) and the integer ioctls of nsfs.
 
-use crate::raw_errno::{RawErrno, check};
+use super::errno::{RawErrno, check};
 use std::os::fd::{FromRawFd, OwnedFd};
 
 /// Calls unshare(2).
