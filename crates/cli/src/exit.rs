@@ -65,11 +65,10 @@ pub(crate) fn say(line: impl Display) {
 
 /// Ends with a result of a command.
 pub(crate) fn report(result: Result<u8, Failure>) -> u8 {
-    let code = result.unwrap_or_else(|failure| {
+    result.unwrap_or_else(|failure| {
         failure.print();
         failure.code
-    });
-    code
+    })
 }
 
 /// Prints help or the version, or says what is wrong with the command line.

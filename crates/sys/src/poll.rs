@@ -1,7 +1,7 @@
 //! Waiting for descriptors. See poll(2).
 
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
@@ -27,6 +27,26 @@ pub fn readable<const N: usize>(
         };
     }
     Ok(core::array::from_fn(|i| !polled[i].revents().is_empty()))
+}
+
+/// Waits like [`readable`] without a timeout, but stays awake for `awake` before it sleeps: to wake a cpu that has just gone
+/// idle takes long. Whoever else wants this cpu has it. See sched_yield(2).
+///
+/// # Errors
+/// As with [`readable`].
+pub fn readable_soon<const N: usize>(
+    fds: [BorrowedFd<'_>; N],
+    awake: Duration,
+) -> Result<[bool; N]> {
+    let start = Instant::now();
+    while start.elapsed() < awake {
+        let ready = readable(fds, Some(Duration::ZERO))?;
+        if ready != [false; N] {
+            return Ok(ready);
+        }
+        std::thread::yield_now();
+    }
+    readable(fds, None)
 }
 
 /// Waits until `fd` has hung up, or until `timeout` is over; says which. A pidfd hangs up once its process has been

@@ -26,6 +26,9 @@ pub(crate) struct Signals {
 /// Faults are ours if they come; SIGKILL and SIGSTOP cannot be taken.
 const NOT_TAKEN: [i32; 6] = [4, 5, 7, 8, 11, 31];
 
+/// How long what may take but a moment is worth staying awake for: a short command, the end of number 1.
+const AWAKE: Duration = Duration::from_micros(100);
+
 /// How long it may take to hear that the command goes on.
 const MOMENT: Duration = Duration::from_millis(10);
 
@@ -64,7 +67,7 @@ impl Signals {
             if let Some(status) = child.try_wait()? {
                 return Ok(status);
             }
-            poll::readable([self.taken.as_fd(), child.pidfd()], None)?;
+            poll::readable_soon([self.taken.as_fd(), child.pidfd()], AWAKE)?;
             while let Some(taken) = signal::take(&self.taken)? {
                 // The command cannot take it any more: whoever wants an end does not want to wait for the grace.
                 if ENDS.contains(&taken.signal) {
@@ -85,7 +88,7 @@ impl Signals {
                 }
             }
             let [news, pidfd] = child.descriptors();
-            poll::readable([self.taken.as_fd(), news, pidfd], None)?;
+            poll::readable_soon([self.taken.as_fd(), news, pidfd], AWAKE)?;
             while let Some(taken) = signal::take(&self.taken)? {
                 if is_for_command(&taken, child) {
                     child.signal(taken.signal)?;

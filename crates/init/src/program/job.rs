@@ -18,6 +18,9 @@ use crate::protocol::{Config, EventKind, WATCH_FD};
 /// one more.
 const BATCH: u32 = 64;
 
+/// How long a command that may be a short one is awaited awake.
+const AWAKE_NS: u64 = 200_000;
+
 /// What a [`Job`] has to have blocked.
 pub(crate) const SIGCHLD_ONLY: SignalSet = SignalSet::of(&[sys::SIGCHLD]);
 
@@ -31,8 +34,8 @@ pub(crate) trait Crowd {
     fn watch(&self) -> i32;
 }
 
-/// Starts the command, in `cgroup` where possible, with the signals of `mask` blocked in this process from now on, and tells the supervisor. The
-/// result is its number, or what to exit with.
+/// Starts the command, in `cgroup` where possible, with the signals of `mask` blocked in this process from now on, and
+/// tells the supervisor. The result is its number, or what to exit with.
 pub(crate) fn start(
     config: &Config,
     command: Option<Command>,
@@ -98,6 +101,8 @@ pub(crate) struct Job<C> {
     /// There may be children to reap of whom no signal tells any more.
     unreaped: bool,
     outbox: Outbox,
+    /// Up to here the command's end is awaited awake.
+    awake_until: u64,
     stage: Stage,
     /// What to exit with, for those who look at it: the command's own status, as a shell gives it.
     code: i32,
@@ -108,7 +113,8 @@ impl<C: Crowd> Job<C> {
     pub(crate) fn new(config: &Config, command: i32, crowd: C) -> Option<Self> {
         supervise::close_standard_fds();
         let signals = sys::signal_fd(SIGCHLD_ONLY).ok()?;
-        let stage = Stage::Running(Term::start(config, sys::now_ns()));
+        let now = sys::now_ns();
+        let stage = Stage::Running(Term::start(config, now));
         let outbox = Outbox::new();
         Some(Self {
             config: *config,
@@ -117,6 +123,7 @@ impl<C: Crowd> Job<C> {
             signals,
             unreaped: false,
             outbox,
+            awake_until: now.saturating_add(AWAKE_NS),
             stage,
             code: 0,
         })
@@ -144,7 +151,7 @@ impl<C: Crowd> Job<C> {
             self.outbox.control(),
             PollFd::input(self.signals),
         ];
-        if sys::poll(&mut fds, self.patience()).is_err() {
+        if sys::poll_awake(&mut fds, self.patience(), self.awake_until).is_err() {
             return Ok(());
         }
         let [watch, behind, target, control, signals] = &fds;

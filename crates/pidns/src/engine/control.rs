@@ -1,13 +1,12 @@
 //! The supervisor's end of the socket to a `pidns-init`.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pidns_init::protocol::{self, Config, Entry, EntryStep, EventKind, Request, RequestKind, Role};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::{self, Mode};
-use pidns_sys::{Errno, Result};
+use pidns_sys::{Errno, Result, poll};
 
 use super::reap::AWAKE;
 use super::{Event, Spec};
@@ -109,17 +108,9 @@ impl Control {
         }
     }
 
-    /// Waits for a packet that is most likely a moment away: stays awake for [`AWAKE`] before it sleeps. To wake a cpu
-    /// that has just gone idle takes longer than number 1 needs, and the command would start on it.
+    /// Waits for a packet that is most likely a moment away.
     fn receive_soon(&self) -> Result<Packet> {
-        let start = Instant::now();
-        while start.elapsed() < AWAKE {
-            match self.receive(Mode::NonBlock) {
-                // Whoever else wants this cpu has it.
-                Err(Errno::AGAIN) => thread::yield_now(),
-                result => return result,
-            }
-        }
+        poll::readable_soon([self.0.as_fd()], AWAKE)?;
         self.receive(Mode::Block)
     }
 

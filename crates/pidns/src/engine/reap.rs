@@ -2,11 +2,10 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pidns_sys::signal::Signal;
-use pidns_sys::wait::{self, Change, Wanted};
+use pidns_sys::wait::{self, Wanted};
 use pidns_sys::{Errno, pidfd, poll};
 
 use crate::status::ExitStatus;
@@ -17,28 +16,12 @@ pub(super) const AWAKE: Duration = Duration::from_micros(100);
 /// Waits for the end of a child of ours, which is the end of all that it holds together, and collects it. `None` if
 /// somebody else has collected it and the kernel does not tell how it ended.
 pub(super) fn collect(pidfd: impl AsFd) -> io::Result<Option<ExitStatus>> {
-    match end_of(&pidfd) {
-        Err(Errno::CHILD) => {
-            poll::readable([pidfd.as_fd()], None)?;
-            Ok(collected(&pidfd))
-        }
+    poll::readable_soon([pidfd.as_fd()], AWAKE)?;
+    match wait::change_of(&pidfd, Wanted::EXITED) {
+        Err(Errno::CHILD) => Ok(collected(&pidfd)),
         Err(errno) => Err(errno.into()),
         Ok(change) => Ok(change.and_then(ExitStatus::of)),
     }
-}
-
-/// Waits for a child's end, which is most likely a moment away: stays awake for [`AWAKE`] before it sleeps, since to wake
-/// a cpu that has just gone idle takes longer than a process needs to end.
-fn end_of(pidfd: impl AsFd) -> Result<Option<Change>, Errno> {
-    let start = Instant::now();
-    while start.elapsed() < AWAKE {
-        if let Some(change) = wait::change_of(&pidfd, Wanted::EXITED | Wanted::NOHANG)? {
-            return Ok(Some(change));
-        }
-        // Whoever else wants this cpu has it.
-        thread::yield_now();
-    }
-    wait::change_of(pidfd, Wanted::EXITED)
 }
 
 /// How a child ended that a `waitpid(-1)` of the caller has collected, or the kernel because SIGCHLD is ignored.

@@ -20,6 +20,7 @@ pub(super) mod nr {
     pub(crate) const WRITE: usize = 64;
     pub(crate) const PREAD64: usize = 67;
     pub(crate) const PPOLL: usize = 73;
+    pub(crate) const SCHED_YIELD: usize = 124;
     pub(crate) const SIGNALFD4: usize = 74;
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const WAITID: usize = 95;

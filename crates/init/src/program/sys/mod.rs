@@ -260,6 +260,23 @@ pub(crate) fn poll(fds: &mut [PollFd], timeout_ns: Option<u64>) -> Result<usize>
     })
 }
 
+/// The same, but stays awake up to `awake_until_ns` before it sleeps: to wake a cpu that has just gone idle takes long.
+/// Whoever else wants this cpu has it: sched_yield(2).
+pub(crate) fn poll_awake(
+    fds: &mut [PollFd],
+    timeout_ns: Option<u64>,
+    awake_until_ns: u64,
+) -> Result<usize> {
+    while now_ns() < awake_until_ns {
+        match poll(fds, Some(0)) {
+            // SAFETY: no arguments.
+            Ok(0) => drop(unsafe { syscall3(nr::SCHED_YIELD, 0, 0, 0) }),
+            result => return result,
+        }
+    }
+    poll(fds, timeout_ns)
+}
+
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// The time of the monotonic clock in nanoseconds: clock_gettime(2).

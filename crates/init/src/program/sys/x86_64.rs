@@ -41,6 +41,7 @@ pub(super) mod nr {
     pub(crate) const MKDIRAT: usize = 258;
     pub(crate) const UNLINKAT: usize = 263;
     pub(crate) const PPOLL: usize = 271;
+    pub(crate) const SCHED_YIELD: usize = 24;
     pub(crate) const SIGNALFD4: usize = 289;
     pub(crate) const EVENTFD2: usize = 290;
     pub(crate) const DUP3: usize = 292;
