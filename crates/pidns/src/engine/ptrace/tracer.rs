@@ -1,10 +1,12 @@
 //! The event loop: one thread that waits for all tasks and never for one.
 //!
 //! An event of the host becomes an operation of `pidns-core`'s [`TaskSet`]; the operation's result becomes registers,
-//! and its effects become signals, resumed tasks, and notes. Nothing here blocks but [`ptrace::next_event`].
+//! and its effects become signals, resumed tasks, and notes. Nothing here blocks but [`ptrace::next_event_soon`], and
+//! the wait for one of many who all die.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pidns_core::{Effect, ExitStatus, GroupId, NsId, Pid, Signal, TaskId, TaskSet};
 use pidns_sys::Errno;
@@ -70,6 +72,9 @@ pub(super) struct Tracer {
 /// The processes of a job besides number 1, by the host's number, with their numbers inside.
 pub(super) type Roster = Arc<Mutex<Members>>;
 
+/// How long the next stop is awaited awake.
+const AWAKE: Duration = Duration::from_micros(50);
+
 impl Tracer {
     /// Follows the tasks until the first init is gone, with all that it held together.
     ///
@@ -77,7 +82,7 @@ impl Tracer {
     /// Those of the host's wait, none in practice.
     pub(super) fn run(&mut self) -> Result<ExitStatus, Errno> {
         loop {
-            let (tid, event) = match (ptrace::next_event(Wait::Block), self.ended) {
+            let (tid, event) = match (ptrace::next_event_soon(AWAKE), self.ended) {
                 (Ok(Some(event)), _) => event,
                 (Ok(None), _) => continue,
                 // Nobody is left: zombies have come to us and been collected.
