@@ -5,68 +5,28 @@
 mod support;
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use pidns_testkit::{Lines, Mark, proc, user};
+use support::sigkill::{STAY, killed_at_any_moment};
 use support::{kill, run};
 
 /// How often the supervisor is killed.
 const ROUNDS: u64 = 200;
 
-/// Within the first ten milliseconds, a job goes from its launch to its end.
-const MOMENTS: Duration = Duration::from_millis(10);
-
-/// Would stay, each in its own way.
-const STAY: &str = "setsid sleep 300 & (setsid sleep 300 &); sleep 300 & kill -STOP $!; echo ready; exec sleep 300";
-
-/// Kills `pidns run` with `options` at one moment after the other.
-#[track_caller]
-fn killed_at_any_moment(options: &[&str]) {
-    let mark = Mark::new();
-    let (key, value) = mark.env();
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(std::process::id());
-    for round in 0..ROUNDS {
-        let mut command = run([]);
-        command.args(options).args(["--", "sh", "-c", STAY]).env(key, value);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let moment = MOMENTS.mul_f64((random >> 40) as f64 / f64::from(1 << 24));
-        let start = Instant::now();
-        while start.elapsed() < moment {
-            std::hint::spin_loop();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // They may not pile up.
-        if round % 20 == 19 {
-            mark.wait_gone();
-        }
-    }
-    mark.wait_gone();
-}
-
 #[test]
 fn of_the_supervisor_with_an_init() {
-    killed_at_any_moment(&["--engine", "kernel"]);
+    killed_at_any_moment(ROUNDS, &["--engine", "kernel"]);
 }
 
 #[test]
 fn of_the_supervisor_of_a_command_that_is_number_1() {
-    killed_at_any_moment(&["--engine", "kernel", "--as-init"]);
+    killed_at_any_moment(ROUNDS, &["--engine", "kernel", "--as-init"]);
 }
 
 #[test]
 fn of_the_supervisor_with_grace_a_report_and_a_limit() {
-    killed_at_any_moment(&[
-        "--engine",
-        "kernel",
-        "--grace",
-        "1h",
-        "--leaks",
-        "fail",
-        "--timeout",
-        "5ms",
-    ]);
+    let options = ["--engine", "kernel", "--grace", "1h", "--leaks", "fail", "--timeout", "5ms"];
+    killed_at_any_moment(ROUNDS, &options);
 }
 
 /// Kills whoever `whom` chooses among those who have the mark, once all are there.

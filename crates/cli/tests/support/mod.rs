@@ -1,6 +1,8 @@
 //! What the tests of `pidns run` share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod sigkill;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
