@@ -69,7 +69,8 @@ fn work() -> Chart {
         ("native", "no launcher"),
         ("pidns_kernel", "pidns run --engine kernel"),
         ("pidns", "pidns run --engine ptrace"),
-        ("strace", "strace -f --seccomp-bpf -e trace=process"),
+        ("strace", "strace -f --seccomp-bpf, of the same calls"),
+        ("strace_process", "strace -f --seccomp-bpf -e trace=process"),
         ("proot", "proot"),
     ];
     Chart {
