@@ -31,6 +31,7 @@ fn every_case_is_seen_as_it_is_stated_on_host_and_model() {
                 Verdict::Pass => {}
                 Verdict::Skipped(why) => println!("skipped: {}: {why}", case.name),
                 Verdict::Fail(text) => wrong.push_str(text),
+                Verdict::Differs(why) => panic!("{}: host and model: {why}", case.name),
             }
         }
         table.add(&result);
@@ -51,7 +52,7 @@ fn a_wrong_expectation_is_reported_in_every_world() {
                 assert!(text.contains("-> 1") && text.contains("-> 7"), "{text}")
             }
             Verdict::Skipped(why) => println!("skipped: {why}"),
-            Verdict::Pass => panic!("a wrong expectation passed"),
+            Verdict::Pass | Verdict::Differs(_) => panic!("a wrong expectation passed"),
         }
     }
     let mut table = Table::default();
