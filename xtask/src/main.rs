@@ -20,6 +20,8 @@ usage: cargo xtask TASK
   conformance .. play the cases of conformance/ in several worlds and compare
   bench NAME [--svg DIR]
                  launch, core or ptrace: measure beside what is installed here
+  charts FILE DIR
+                 draw the charts of a bench that has printed into FILE
   survivors [WORD]
                  print the table of who survives what with which tool (docs/survivors.md)
   chaos [--minutes N] [--seed N] [--workers N] [--engines A,B] [--pid-max N]
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["layers"] => layers::check(),
         ["conformance", rest @ ..] => conformance::run(rest),
         ["bench", name, rest @ ..] => bench::run(name, rest),
+        ["charts", file, directory] => chart::draw_file(file.as_ref(), directory.as_ref()),
         ["survivors", rest @ ..] => survivors::run(&[&["table"], rest].concat()),
         ["chaos", rest @ ..] => survivors::run(&[&["chaos"], rest].concat()),
         ["dist"] => dist::write("target/dist".as_ref()),

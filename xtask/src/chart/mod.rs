@@ -5,7 +5,7 @@ mod all;
 use std::fs;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use svg::node::element::{Rectangle, Style, Text};
 use svg::{Document, Node};
 
@@ -55,6 +55,12 @@ pub(crate) fn draw(lines: &[String], directory: &Path) -> Result<()> {
         println!("{} is drawn", path.display());
     }
     Ok(())
+}
+
+/// The same with lines that a bench has printed into `file`.
+pub(crate) fn draw_file(file: &Path, directory: &Path) -> Result<()> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    draw(&text.lines().map(str::to_owned).collect::<Vec<_>>(), directory)
 }
 
 /// A group with its values, shortest bar first.
@@ -137,5 +143,33 @@ impl Page {
 
     fn add(&mut self, node: impl Node) {
         self.document.append(node);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bar, Group, document, measured};
+
+    #[test]
+    fn bars_are_in_order_and_what_was_not_measured_is_left_out() {
+        let bar = |line: &str, label| Bar { line: line.to_owned(), label };
+        let bars = vec![bar("a_us", "slow"), bar("b_us", "pidns <fast>"), bar("c_us", "absent")];
+        let lines = ["a_us: 30 us", "a_us_more: 1 us", "b_us: 7 us"].map(str::to_owned);
+        let group = measured(&Group { title: "group", bars }, &lines).unwrap();
+        let labels: Vec<_> = group.bars.iter().map(|bar| bar.0).collect();
+        assert_eq!(labels, ["pidns <fast>", "slow"]);
+        let picture = document("title", &[group]).to_string();
+        for part in [
+            "class=\"ours\"",
+            "class=\"theirs\"",
+            "30 us",
+            "pidns &lt;fast&gt;",
+            "prefers-color-scheme: dark",
+        ] {
+            assert!(picture.contains(part), "{part}: {picture}");
+        }
+        assert!(
+            measured(&Group { title: "", bars: vec![bar("c_us", "absent")] }, &lines).is_none()
+        );
     }
 }
