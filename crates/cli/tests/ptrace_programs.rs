@@ -1,0 +1,258 @@
+//! Programs that start others in ways of their own, below `pidns run --engine ptrace`.
+#![cfg(target_arch = "x86_64")]
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use pidns_testkit::{Terminal, find, place, skipped, user};
+use support::{BUILT, ended, interrupt_reaches_the_command_once, run, search};
+use tempfile::TempDir;
+
+/// What `words` write in `directory`, below the engine.
+#[track_caller]
+fn inside(directory: &TempDir, words: &[&str]) -> String {
+    let mut command = run(["--engine", "ptrace", "--timeout", "120s", "--"]);
+    command.args(words).current_dir(directory).env("HOME", directory.path());
+    // As users have them, and not as cargo sets them for tests.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO")) {
+        command.env_remove(name);
+    }
+    if let Some(home) = std::env::var_os("CARGO_HOME") {
+        command.env("CARGO_HOME", home);
+    }
+    let (code, stdout, stderr) = ended(&mut command);
+    assert_eq!(code, 0, "{words:?}\n{stdout}\n{stderr}");
+    stdout
+}
+
+/// A directory with one file.
+fn with(name: &str, text: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(name), text).unwrap();
+    directory
+}
+
+fn empty() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn dash() {
+    if find("dash").is_none() {
+        return;
+    }
+    let script =
+        "sleep 0 & a=$!; (exit 5) & wait $!; echo $? $$; wait $a; echo $(exec sh -c 'echo $PPID')";
+    assert_eq!(inside(&empty(), &["dash", "-c", script]), "5 2\n2\n");
+}
+
+#[test]
+fn an_interactive_bash_controls_its_jobs() {
+    let Some(mut terminal) = Terminal::shell() else { return };
+    terminal.enter(&format!("export PATH={}; unset PIDNS_ENGINE PIDNS_LEAKS", search().display()));
+    terminal.expect("ready$ ");
+    interrupt_reaches_the_command_once(&mut terminal, "pidns run --engine ptrace --");
+    terminal.enter("PS1='inner$ ' pidns run --engine ptrace -- bash --norc --noprofile -i");
+    terminal.expect("inner$ ");
+    terminal.enter("sh -c 'echo -up-; exec sleep 300'");
+    terminal.expect("-up-");
+    terminal.press("\x1a");
+    terminal.expect("Stopped");
+    terminal.expect("inner$ ");
+    terminal.enter("bg; fg");
+    terminal.expect("sleep 300");
+    terminal.press("\x03");
+    terminal.expect("inner$ ");
+    terminal.enter("echo status $?; exit");
+    terminal.expect("status 130");
+    terminal.expect("ready$ ");
+}
+
+#[test]
+fn python_with_multiprocessing_and_subprocesses_of_asyncio() {
+    if find("python3").is_none() {
+        return;
+    }
+    let script = "import asyncio, multiprocessing, os\n\
+        def square(n): return n * n\n\
+        async def child(n):\n\
+        \x20   p = await asyncio.create_subprocess_exec('sh', '-c', f'exit {n}')\n\
+        \x20   return await p.wait()\n\
+        async def children(): return await asyncio.gather(*map(child, range(8)))\n\
+        if __name__ == '__main__':\n\
+        \x20   for way in ('fork', 'spawn', 'forkserver'):\n\
+        \x20       with multiprocessing.get_context(way).Pool(2) as pool: print(pool.map(square, range(4)))\n\
+        \x20   print(asyncio.run(children()), os.getpid())\n";
+    let squares = "[0, 1, 4, 9]\n".repeat(3);
+    let expected = format!("{squares}[0, 1, 2, 3, 4, 5, 6, 7] 2\n");
+    assert_eq!(inside(&with("all.py", script), &["python3", "all.py"]), expected);
+}
+
+#[test]
+fn node_with_child_processes() {
+    if find("node").is_none() {
+        return;
+    }
+    let script = "const { spawn, spawnSync, execSync } = require('child_process');\n\
+        console.log(process.pid, String(execSync('echo $PPID')).trim(), spawnSync('sh', ['-c', 'exit 3']).status);\n\
+        const child = spawn('sh', ['-c', 'echo $$; kill -TERM $$']);\n\
+        child.stdout.on('data', (data) => console.log(Number(data) === child.pid));\n\
+        child.on('close', (code, signal) => console.log(code, signal));";
+    assert_eq!(inside(&empty(), &["node", "-e", script]), "2 2 3\ntrue\nnull SIGTERM\n");
+}
+
+#[test]
+fn make_with_several_jobs() {
+    if find("make").is_none() {
+        return;
+    }
+    let makefile = "all: 1 2 3 4 5 6 7 8\n\t@cat out.*\n%:\n\t@$(MAKE) --no-print-directory -s out.$@\n\
+        out.%:\n\t@echo $* > $@\n";
+    let expected = "1\n2\n3\n4\n5\n6\n7\n8\n";
+    assert_eq!(inside(&with("Makefile", makefile), &["make", "-s", "-j4"]), expected);
+}
+
+#[test]
+fn cargo_build() {
+    if find("cargo").is_none() {
+        return;
+    }
+    let directory = with(
+        "Cargo.toml",
+        "[package]\nname = \"inner\"\nedition = \"2021\"\n[[bin]]\nname = \"inner\"\npath = \"main.rs\"\n",
+    );
+    fs::write(
+        directory.path().join("main.rs"),
+        "fn main() { println!(\"{}\", std::process::id()); }",
+    )
+    .unwrap();
+    // Where rustup has no toolchain for this HOME, the one of the tests is meant.
+    let script = "RUSTUP_HOME=${RUSTUP_HOME:-$0/.rustup} CARGO_HOME=${CARGO_HOME:-$0/.cargo} \
+                  cargo build -q --offline -j2 && exec target/debug/inner";
+    let home = std::env::var("HOME").unwrap_or_default();
+    assert_eq!(inside(&directory, &["sh", "-c", script, &home]), "2\n");
+}
+
+#[test]
+fn git_with_its_helpers() {
+    if find("git").is_none() {
+        return;
+    }
+    let script = "set -e; export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null; \
+        git init -q one; cd one; echo text >file; git add file; \
+        git -c user.name=n -c user.email=e commit -q -m first; cd ..; \
+        git clone -q file://$PWD/one two; git -C two gc -q; git -C two log --format=%s; git -C two fsck 2>&1 | tail -0";
+    assert_eq!(inside(&empty(), &["sh", "-c", script]), "first\n");
+}
+
+#[test]
+fn tmux_with_a_session_in_the_background() {
+    if find("tmux").is_none() {
+        return;
+    }
+    let script = "tmux='tmux -S ./socket -f /dev/null'; \
+        $tmux new-session -d 'tty >out; tmux -S ./socket wait-for -S done; exec sleep 300' && \
+        $tmux wait-for done && grep -c /dev/ out && $tmux list-sessions -F '#{session_windows}'";
+    assert_eq!(inside(&empty(), &["sh", "-c", script]), "1\n1\n");
+}
+
+#[test]
+fn go_with_goroutines_and_raw_clones() {
+    if find("go").is_none() {
+        return;
+    }
+    let program = r#"package main
+import ("fmt"; "os"; "os/exec"; "runtime"; "sync"; "syscall")
+func main() {
+	var all sync.WaitGroup
+	for i := 0; i < 8; i++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			runtime.LockOSThread()
+			err := exec.Command("sh", "-c", "test $PPID = 2 && exit 7").Run()
+			if err == nil || err.(*exec.ExitError).ExitCode() != 7 { fmt.Println(err) }
+		}()
+	}
+	all.Wait()
+	child := exec.Command("sh", "-c", "echo $$")
+	out, err := child.Output()
+	fmt.Println(os.Getpid(), string(out) == fmt.Sprintln(child.Process.Pid), err)
+	inner := exec.Command("sh", "-c", "echo $$")
+	inner.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	out, err = inner.Output()
+	fmt.Println(string(out) == "1\n", err)
+}
+"#;
+    let directory = with("main.go", program);
+    let cache = "GO111MODULE=off GOFLAGS= GOCACHE=$PWD/cache GOTOOLCHAIN=local";
+    let script = format!("env {cache} go build -o prog main.go && exec ./prog");
+    assert_eq!(inside(&directory, &["sh", "-c", &script]), "2 true <nil>\ntrue <nil>\n");
+}
+
+#[test]
+fn java_with_a_child() {
+    if find("javac").is_none() || find("java").is_none() {
+        return;
+    }
+    let program = r#"public class Main {
+  public static void main(String[] args) throws Exception {
+    Process child = new ProcessBuilder("sh", "-c", "echo $$; exit 4").start();
+    String own = new String(child.getInputStream().readAllBytes()).trim();
+    System.out.println(ProcessHandle.current().pid() + " " + own.equals("" + child.pid()) + " " + child.waitFor());
+  }
+}"#;
+    let directory = with("Main.java", program);
+    assert_eq!(inside(&directory, &["java", "-Xshare:auto", "Main.java"]), "2 true 4\n");
+}
+
+#[test]
+fn a_static_program_of_musl() {
+    if find("musl-gcc").is_none() {
+        return;
+    }
+    let program = "#include <stdio.h>\n#include <unistd.h>\n#include <spawn.h>\n#include <sys/wait.h>\n\
+        int main(void) {\n\
+        pid_t pid = fork(); if (!pid) _exit(getppid() == getpid() - 1 ? 3 : 4);\n\
+        int status; waitpid(pid, &status, 0);\n\
+        char *words[] = {\"sh\", \"-c\", \"exit 5\", 0}; int other;\n\
+        if (posix_spawnp(&pid, \"sh\", 0, 0, words, 0) || waitpid(pid, &other, 0) != pid) return 1;\n\
+        printf(\"%d %d %d %d\\n\", getpid(), pid, WEXITSTATUS(status), WEXITSTATUS(other)); return 0; }\n";
+    let directory = with("main.c", program);
+    let path = directory.path();
+    let built = Command::new("musl-gcc")
+        .args(["-static", "-o", "prog", "main.c"])
+        .current_dir(path)
+        .status()
+        .unwrap();
+    assert!(built.success());
+    assert_eq!(inside(&directory, &["./prog"]), "2 4 3 5\n");
+}
+
+/// Set-user-ID bits do nothing under a promise of no new privileges (`PR_SET_NO_NEW_PRIVS`), which an unprivileged job has
+/// to make.
+#[test]
+fn a_setuid_program_loses_its_privilege() {
+    let Some(id) = find("id").filter(|_| user::is_root()) else { return };
+    let directory = user::Reachable::new();
+    let (id, pidns) = (directory.copy(&id), directory.copy(Path::new(BUILT)));
+    fs::set_permissions(&id, fs::Permissions::from_mode(0o4755)).unwrap();
+    if ended(user::as_nobody(&id).arg("-u")).1 != "0\n" {
+        return skipped!("set-user-ID bits have no effect here");
+    }
+    let mut command = user::as_nobody(&pidns);
+    let (code, stdout, _) =
+        ended(command.args(["run", "--engine", "ptrace", "--"]).arg(&id).arg("-u"));
+    assert_eq!((code, stdout), (0, format!("{}\n", user::NOBODY)));
+}
+
+#[test]
+fn all_the_same_behind_a_container_s_filter_without_privilege() {
+    place::again_behind_a_container_s_filter("all_the_same", &[BUILT.as_ref()]);
+}
