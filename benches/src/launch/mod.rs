@@ -9,13 +9,14 @@ use anyhow::{Result, bail};
 use crate::measure::{self, Contestant};
 use crate::tools::{self, Programs};
 
-/// Measures all of it, or one part in a process of its own.
+/// Measures all of it, the start alone, or what is a part of it in a process of its own.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         [] => all(),
+        ["start"] => launch(&Programs::compile()?),
         ["caller", megabytes] => caller::measure(megabytes.parse()?),
         ["leave", number, pause] => teardown::leave(number.parse()?, pause),
-        _ => bail!("usage: pidns-benches launch"),
+        _ => bail!("usage: pidns-benches launch [start]"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A [`Rule`] says what becomes of one call; calls without a rule are allowed. [`compile`] makes the program: a binary
 //! search over the call numbers, so that a call costs a few comparisons, and for those that are always allowed nothing
 //! at all, because the kernel remembers them. Arguments are compared by their low 32 bits: rules are for arguments that
-//! the kernel itself takes as 32-bit integers.
+//! the kernel itself takes as 32-bit integers, but for [`Test::Null`].
 
 pub mod listener;
 
@@ -48,14 +48,17 @@ pub enum Test {
     Has(u8, u32),
     /// Masked by the first, it equals the second.
     Masked(u8, u32, u32),
+    /// It is a null pointer, in all of its 64 bits.
+    Null(u8),
 }
 
 impl Test {
     const fn argument(self) -> u8 {
         match self {
-            Self::Is(argument, _) | Self::Has(argument, _) | Self::Masked(argument, _, _) => {
-                argument
-            }
+            Self::Is(argument, _)
+            | Self::Has(argument, _)
+            | Self::Masked(argument, _, _)
+            | Self::Null(argument) => argument,
         }
     }
 }
@@ -148,13 +151,19 @@ fn number(rule: &Rule) -> u32 {
 
 fn decide(rule: &Rule, code: &mut Vec<libc::sock_filter>) {
     for (test, verdict) in &rule.tests {
-        code.push(op(LOAD, 0, 0, ARGUMENTS + 8 * u32::from(test.argument())));
+        let low = ARGUMENTS + 8 * u32::from(test.argument());
+        code.push(op(LOAD, 0, 0, low));
         match *test {
             Test::Is(_, value) => code.push(op(EQUAL, 0, 1, value)),
             Test::Has(_, bits) => code.push(op(ANY_BIT, 0, 1, bits)),
             Test::Masked(_, mask, value) => {
                 code.push(op(AND, 0, 0, mask));
                 code.push(op(EQUAL, 0, 1, value));
+            }
+            Test::Null(_) => {
+                code.push(op(EQUAL, 0, 3, 0));
+                code.push(op(LOAD, 0, 0, low + 4));
+                code.push(op(EQUAL, 0, 1, 0));
             }
         }
         code.push(op(RETURN, 0, 0, verdict.encode()));
@@ -267,19 +276,23 @@ mod tests {
                 (Test::Is(0, 7), Verdict::Fail(38)),
                 (Test::Has(1, 0x30), Verdict::Trap(9)),
                 (Test::Masked(2, 0x7f, 6), Verdict::Allow),
+                (Test::Null(3), Verdict::Fail(5)),
             ],
             otherwise: Verdict::Trace,
         });
         let program = compile(rules.collect());
         for call in 0..400u32 {
-            let ask = |args| run(&program, AUDIT_ARCH_X86_64, call, args);
+            let ask = |args: [u64; 6]| run(&program, AUDIT_ARCH_X86_64, call, args);
             let ruled = call < 300 && call % 3 == 0;
             let expect = |verdict: Verdict| if ruled { verdict } else { Verdict::Allow }.encode();
-            assert_eq!(ask([7, 0x30, 6, 0, 0, 0]), expect(Verdict::Fail(38)), "{call}");
-            assert_eq!(ask([1, 0x10, 6, 0, 0, 0]), expect(Verdict::Trap(9)), "{call}");
-            assert_eq!(ask([1, 0xf, 0x85, 0, 0, 0]), expect(Verdict::Trace), "{call}");
-            assert_eq!(ask([1, 0xf, 0x86, 0, 0, 0]), expect(Verdict::Allow), "{call}");
-            assert_eq!(ask([1 << 32 | 7, 0, 0, 0, 0, 0]), expect(Verdict::Fail(38)), "{call}");
+            assert_eq!(ask([7, 0x30, 6, 9, 0, 0]), expect(Verdict::Fail(38)), "{call}");
+            assert_eq!(ask([7, 0, 0, 0, 0, 0]), expect(Verdict::Fail(38)), "{call}");
+            assert_eq!(ask([1, 0x10, 6, 9, 0, 0]), expect(Verdict::Trap(9)), "{call}");
+            assert_eq!(ask([1, 0xf, 0x85, 9, 0, 0]), expect(Verdict::Trace), "{call}");
+            assert_eq!(ask([1, 0xf, 0x86, 9, 0, 0]), expect(Verdict::Allow), "{call}");
+            assert_eq!(ask([1 << 32 | 7, 0, 0, 9, 0, 0]), expect(Verdict::Fail(38)), "{call}");
+            assert_eq!(ask([1, 0xf, 0, 0, 0, 0]), expect(Verdict::Fail(5)), "{call}");
+            assert_eq!(ask([1, 0xf, 0, 1 << 32, 0, 0]), expect(Verdict::Trace), "{call}");
         }
     }
 
