@@ -37,7 +37,7 @@ fn launch(programs: &Programs) -> Result<()> {
     series(programs, "limit_again", variants())
 }
 
-/// Lets `launchers` and the limit take turns. What comes before the command is told by name.
+/// Lets `launchers` and the limit take turns, each twice in a row, where the second time counts. What comes before the command is told by name.
 fn series(programs: &Programs, limit: &str, launchers: Vec<Launcher>) -> Result<()> {
     let nothing = programs.path("nothing");
     let bare = [("no_launcher".to_owned(), vec![]), (limit.to_owned(), vec![programs.path(LIMIT)])];
@@ -52,7 +52,7 @@ fn series(programs: &Programs, limit: &str, launchers: Vec<Launcher>) -> Result<
         .collect();
     let contestants = lines
         .iter()
-        .map(|(name, line)| Contestant::timed(name.clone(), || tools::run(line)))
+        .map(|(name, line)| Contestant::warm(name.clone(), || tools::run(line)))
         .collect();
     let medians = measure::in_turns(contestants, ROUNDS)?;
     let Some(&(_, base)) = medians.iter().find(|(name, _)| name == limit) else {
