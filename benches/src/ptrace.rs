@@ -1,7 +1,8 @@
 //! `bench ptrace`: what work costs in a namespace of the ptrace engine, beside no namespace, the kernel's, and other tools that
 //! stand between programs and the kernel by ptrace.
 //!
-//! strace takes part twice: stopping for the calls that `pidns` looks at too, and for those about processes only.
+//! strace takes part twice: stopping for calls of the names that `pidns` looks at too, whatever their arguments, and for
+//! those about processes only.
 //!
 //! The work is timed inside, so that starting the tool is not counted: that is what `bench launch` measures.
 
