@@ -4,30 +4,17 @@
 #[path = "ptrace_support/mod.rs"]
 mod support;
 
-use std::time::Duration;
-
-use pidns::{Command, Engine};
 use pidns_testkit::place;
-use support::{Outsider, has, inside, marked_sleep, output_of, survivors};
+use support::{Outsider, inside, marked_sleep, output_of, survivors};
 
-/// A Python program inside; `None` where there is no Python.
+/// What a Python program inside writes that makes system calls by their numbers; `None` where there is no Python.
 fn python(script: &str) -> Option<String> {
-    if !has("python3") {
-        return None;
-    }
     let prelude = "import ctypes, os, signal, sys, errno\n\
                    libc = ctypes.CDLL(None, use_errno=True)\n\
                    def call(*args):\n\
                    \x20   r = libc.syscall(*[ctypes.c_long(a) if isinstance(a, int) else a for a in args])\n\
                    \x20   return r if r >= 0 else -ctypes.get_errno()\n";
-    let output = Command::new("python3")
-        .args(["-c", &format!("{prelude}{script}")])
-        .engine(Engine::Ptrace)
-        .timeout(Duration::from_secs(60))
-        .output()
-        .expect("Python runs inside");
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    support::python(&format!("{prelude}{script}"))
 }
 
 #[test]

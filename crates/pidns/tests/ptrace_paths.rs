@@ -5,26 +5,8 @@
 #[path = "ptrace_support/mod.rs"]
 mod support;
 
-use std::time::Duration;
-
-use pidns::{Command, Engine};
-use pidns_testkit::user;
-use support::{has, output_of};
-
-/// What a Python program inside writes; `None` where there is no Python.
-fn python(script: &str) -> Option<String> {
-    if !has("python3") {
-        return None;
-    }
-    let output = Command::new("python3")
-        .args(["-c", script])
-        .engine(Engine::Ptrace)
-        .timeout(Duration::from_secs(60))
-        .output()
-        .expect("Python runs inside");
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
+use pidns_testkit::{place, user};
+use support::{has, output_of, python};
 
 #[test]
 fn relative_paths_lead_into_proc() {
@@ -134,5 +116,10 @@ fn a_program_that_hides_its_memory_sees_the_inside() {
 
 #[test]
 fn all_the_same_without_privilege() {
-    user::again_as_nobody("all_the_same_without_privilege", &[]);
+    user::again_as_nobody("all_the_same", &[]);
+}
+
+#[test]
+fn all_the_same_behind_a_container_s_filter_without_privilege() {
+    place::again_behind_a_container_s_filter("all_the_same", &[]);
 }

@@ -24,6 +24,21 @@ pub(crate) fn output_of(script: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// What a Python program inside writes; `None` where there is no Python.
+pub(crate) fn python(script: &str) -> Option<String> {
+    if !has("python3") {
+        return None;
+    }
+    let output = Command::new("python3")
+        .args(["-c", script])
+        .engine(Engine::Ptrace)
+        .timeout(Duration::from_secs(60))
+        .output()
+        .expect("Python runs inside");
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Says whether a program is there; prints that a test is skipped if not.
 pub(crate) fn has(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
