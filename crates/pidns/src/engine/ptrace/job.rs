@@ -117,11 +117,10 @@ fn no_thread(error: io::Error) -> SpawnError {
     SpawnError::from_raw(Stage::Engine, error.raw_os_error().unwrap_or_default())
 }
 
-/// Answers what the filter asks, until nobody is left to ask. One thread serves two cpus: a question wakes all threads
-/// that are idle.
+/// Answers what the filter asks, until nobody is left to ask. Not more than two threads, and that where there is room for
+/// them: a question wakes all that are idle, on the cpu of who asks.
 fn answer((listener, shared): Questions) -> Result<Vec<JoinHandle<()>>, SpawnError> {
-    const MOST: u32 = 8;
-    let count = cpu::allowed(None).map_or(1, |cpus| (cpus.count() / 2).clamp(1, MOST));
+    let count = cpu::allowed(None).map_or(1, |cpus| (cpus.count() / 2).clamp(1, 2));
     let listener = Arc::new(listener);
     let start = |_| {
         let (listener, shared) = (Arc::clone(&listener), Arc::clone(&shared));
