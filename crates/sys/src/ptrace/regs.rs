@@ -18,6 +18,9 @@ impl std::fmt::Debug for Registers {
 /// The length of the instruction that enters the kernel.
 const SYSCALL_LENGTH: u64 = 2;
 
+/// The kernel's own errno for a call that is made again whatever the signal's handler wants.
+const ERESTARTNOINTR: i64 = 513;
+
 impl Registers {
     /// Reads the registers of a stopped task.
     ///
@@ -122,16 +125,18 @@ impl Registers {
     }
 
     /// At a signal's stop in a call that waited: as if the kernel had found the signal in the call `call`, so that it is
-    /// made again or fails with `EINTR`, as the signal's handler has it (sigaction(2), `SA_RESTART`).
+    /// made again or fails with `EINTR`, as the signal's handler has it (sigaction(2), `SA_RESTART`); or is made again in any
+    /// case, as fork(2) is, if the kernel wants that.
     pub const fn interrupt(&mut self, call: i64) {
         const ERESTARTSYS: i64 = 512;
         self.0.orig_rax = call.cast_unsigned();
-        self.0.rax = (-ERESTARTSYS).cast_unsigned();
+        if self.result() != -ERESTARTNOINTR {
+            self.0.rax = (-ERESTARTSYS).cast_unsigned();
+        }
     }
 
     /// At a signal's stop in a call that was interrupted: the call is made again, whatever the signal's handler wants.
     pub const fn interrupt_unnoticed(&mut self) {
-        const ERESTARTNOINTR: i64 = 513;
         self.0.rax = (-ERESTARTNOINTR).cast_unsigned();
     }
 
