@@ -19,6 +19,8 @@ use tempfile::TempDir;
 fn inside(directory: &TempDir, words: &[&str]) -> String {
     let mut command = run(["--engine", "ptrace", "--timeout", "120s", "--"]);
     command.args(words).current_dir(directory).env("HOME", directory.path());
+    // Else tmux takes the one of /etc/passwd, which lets an unprivileged user in a test do nothing.
+    command.env("SHELL", "/bin/sh");
     // As users have them, and not as cargo sets them for tests.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO")) {
         command.env_remove(name);
