@@ -211,6 +211,7 @@ fn publish(
     let process = if newborn.is_thread { own } else { child };
     tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
+    tracer.recent.note(child);
     tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers });
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);

@@ -51,6 +51,7 @@ mod other;
 mod path;
 mod pidfd;
 mod procfs;
+mod recent;
 mod robust;
 mod session;
 mod signal;

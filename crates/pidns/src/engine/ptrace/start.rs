@@ -18,6 +18,7 @@ use super::affinity::Affinity;
 use super::asked::Questions;
 use super::host::Host;
 use super::memory::PathBuffer;
+use super::recent::Recent;
 use super::task::{Filter, Stopped, Task};
 use super::tracer::{Roster, Tracer};
 use super::{clone, filter, signal};
@@ -205,6 +206,7 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         roster,
         dying: Vec::new(),
         patience: 0,
+        recent: Recent::default(),
         image: None,
         init: Some(init),
         ended: None,

@@ -1,12 +1,11 @@
 //! The event loop: one thread that waits for all tasks and never for one.
 //!
 //! An event of the host becomes an operation of `pidns-core`'s [`TaskSet`]; the operation's result becomes registers,
-//! and its effects become signals, resumed tasks, and notes. Nothing here blocks but [`ptrace::next_event_soon`], and
+//! and its effects become signals, resumed tasks, and notes. Nothing here blocks but [`Recent::next_event`], and
 //! the wait for one of many who all die.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use pidns_core::{Effect, ExitStatus, GroupId, NsId, Pid, Signal, TaskId, TaskSet};
 use pidns_sys::Errno;
@@ -16,6 +15,7 @@ use super::affinity::Affinity;
 use super::asked::Shared;
 use super::memory::PathBuffer;
 use super::procfs::listing::Cursors;
+use super::recent::Recent;
 use super::task::{Birth, Filter, Phase, Process, Stopped, Task};
 use crate::engine::Members;
 
@@ -44,6 +44,7 @@ pub(super) struct Tracer {
     /// Whom we have killed, and how many events to let pass before a look at them.
     pub(super) dying: Vec<Tid>,
     pub(super) patience: usize,
+    pub(super) recent: Recent,
     /// The first init, if it is our own `pidns-init`.
     pub(super) image: Option<Tid>,
     /// The host's number of the first init, and how it ended.
@@ -72,9 +73,6 @@ pub(super) struct Tracer {
 /// The processes of a job besides number 1, by the host's number, with their numbers inside.
 pub(super) type Roster = Arc<Mutex<Members>>;
 
-/// How long the next stop is awaited awake.
-const AWAKE: Duration = Duration::from_micros(50);
-
 impl Tracer {
     /// Follows the tasks until the first init is gone, with all that it held together.
     ///
@@ -82,7 +80,7 @@ impl Tracer {
     /// Those of the host's wait, none in practice.
     pub(super) fn run(&mut self) -> Result<ExitStatus, Errno> {
         loop {
-            let (tid, event) = match (ptrace::next_event_soon(AWAKE), self.ended) {
+            let (tid, event) = match (self.recent.next_event(self.tasks.len()), self.ended) {
                 (Ok(Some(event)), _) => event,
                 (Ok(None), _) => continue,
                 // Nobody is left: zombies have come to us and been collected.
@@ -95,6 +93,7 @@ impl Tracer {
     }
 
     fn handle(&mut self, tid: Tid, event: Event) {
+        self.recent.note(tid);
         match event {
             Event::Stopped(stop) => self.on_stop(Stopped::new(tid), stop),
             Event::Exited(code) => exit::ended(self, tid, ExitStatus::exited(code)),

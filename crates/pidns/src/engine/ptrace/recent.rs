@@ -1,0 +1,81 @@
+//! Whom to listen to first.
+//!
+//! A wait for anybody looks through the tracees until it finds one that has something to tell, which takes the longer the
+//! more there are. Those that have just stopped or begun are the likeliest to stop next, and to look at one costs the same
+//! however many there are. So of many tasks these are looked at first, and all now and then, or when those are silent.
+
+use std::time::{Duration, Instant};
+
+use pidns_sys::Errno;
+use pidns_sys::ptrace::{self, Event, Tid, Wait};
+
+/// The tasks that were heard of last.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    tids: [Option<Tid>; COUNT],
+    /// Events of these since all were looked at.
+    told: usize,
+}
+
+const COUNT: usize = 4;
+/// How long the next event is awaited awake.
+const AWAKE: Duration = Duration::from_micros(50);
+/// Of more tasks than these, the recent ones are looked at first.
+const FEW: usize = 64;
+/// All are looked at once in as many events as an eighth of their number: one at a time, each event costs the same.
+const SHARE: usize = 8;
+
+impl Recent {
+    /// Something was heard of this task.
+    pub(super) fn note(&mut self, tid: Tid) {
+        let at = self.tids.iter().position(|recent| *recent == Some(tid)).unwrap_or(COUNT - 1);
+        self.tids[..=at].rotate_right(1);
+        self.tids[0] = Some(tid);
+    }
+
+    /// Waits for the next event of any task, of which there are `count`.
+    ///
+    /// # Errors
+    /// As with [`ptrace::next_event`].
+    pub(super) fn next_event(&mut self, count: usize) -> Result<Option<(Tid, Event)>, Errno> {
+        if count <= FEW {
+            return ptrace::next_event_soon(AWAKE);
+        }
+        if self.told >= count / SHARE {
+            self.told = 0;
+            if let Some(found) = ptrace::next_event(Wait::Poll)? {
+                return Ok(Some(found));
+            }
+        }
+        let start = Instant::now();
+        while start.elapsed() < AWAKE {
+            if let Some(found) = self.look() {
+                self.told += 1;
+                return Ok(Some(found));
+            }
+            std::thread::yield_now();
+        }
+        self.told = 0;
+        ptrace::next_event(Wait::Block)
+    }
+
+    fn look(&self) -> Option<(Tid, Event)> {
+        // One that has been collected is no tracee any more.
+        let event = |tid: &Tid| Some((*tid, ptrace::event_of(*tid, Wait::Poll).ok()??));
+        self.tids.iter().flatten().find_map(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_one_is_first_and_nobody_is_there_twice() {
+        let mut recent = Recent::default();
+        for number in [1, 2, 3, 2, 4, 5, 2] {
+            recent.note(Tid::new(number).unwrap());
+        }
+        assert_eq!(recent.tids.map(|tid| tid.unwrap().number()), [2, 5, 4, 3]);
+    }
+}
