@@ -9,6 +9,7 @@
 //! * [`signal`], [`pidfd`], [`wait`]: signals and the lives of processes.
 //! * [`fd`], [`socket`], [`program`], [`poll`], [`tty`]: descriptors.
 //! * [`mod@file`], [`system`], [`privilege`]: files, the machine, and who the caller is.
+//! * [`awake`]: waiting without sleep, for what takes but a moment.
 //! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
 //!   that shares all memory.
 //! * [`environ`]: the caller's environment, exactly.
@@ -16,6 +17,7 @@
 
 #[cfg(target_arch = "x86_64")]
 pub mod abi;
+pub mod awake;
 mod clone;
 pub mod cpu;
 pub mod environ;

@@ -1,10 +1,11 @@
 //! Waiting for descriptors. See poll(2).
 
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::awake::Awake;
 use crate::{Errno, Result};
 
 /// Waits until at least one of `fds` can be read, has hung up or failed, or until `timeout` is over; says which.
@@ -29,8 +30,7 @@ pub fn readable<const N: usize>(
     Ok(core::array::from_fn(|i| !polled[i].revents().is_empty()))
 }
 
-/// Waits like [`readable`] without a timeout, but stays awake for `awake` before it sleeps: to wake a cpu that has just gone
-/// idle takes long. Whoever else wants this cpu has it. See sched_yield(2).
+/// Waits like [`readable`] without a timeout, but stays [awake](crate::awake) for `awake` before it sleeps.
 ///
 /// # Errors
 /// As with [`readable`].
@@ -38,15 +38,12 @@ pub fn readable_soon<const N: usize>(
     fds: [BorrowedFd<'_>; N],
     awake: Duration,
 ) -> Result<[bool; N]> {
-    let start = Instant::now();
-    while start.elapsed() < awake {
-        let ready = readable(fds, Some(Duration::ZERO))?;
-        if ready != [false; N] {
-            return Ok(ready);
-        }
-        std::thread::yield_now();
+    let look =
+        || Ok(Some(readable(fds, Some(Duration::ZERO))?).filter(|ready| *ready != [false; N]));
+    match Awake::new(awake).until(look)? {
+        Some(ready) => Ok(ready),
+        None => readable(fds, None),
     }
-    readable(fds, None)
 }
 
 /// Waits until `fd` has hung up, or until `timeout` is over; says which. A pidfd hangs up once its process has been

@@ -208,7 +208,9 @@ impl Program {
     /// # Errors
     /// Also `EBUSY` where the thread has a filter with a listener already.
     pub fn install_listening(&self) -> Result<RawFd> {
-        let fd = self.install_with(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+        let fd = self.install_with(
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+        )?;
         Ok(fd as RawFd)
     }
 

@@ -18,7 +18,7 @@ use std::ptr;
 use crate::signal::SignalSet;
 use crate::{Errno, Result};
 
-pub use wait::{Event, Stop, Wait, event_of, next_event, next_event_soon};
+pub use wait::{Event, Stop, Wait, event_of, next_event};
 
 /// A task's number in the tracer's PID namespace, as gettid(2) gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

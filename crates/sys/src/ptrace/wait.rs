@@ -1,7 +1,5 @@
 //! What happens to the calling thread's tracees. See waitpid(2), ptrace(2) "Stopped states".
 
-use std::time::{Duration, Instant};
-
 use super::Tid;
 use crate::{Errno, Result};
 
@@ -51,22 +49,6 @@ pub enum Stop {
 /// `ECHILD` where the thread has neither children nor tracees.
 pub fn next_event(wait: Wait) -> Result<Option<(Tid, Event)>> {
     wait_for(-1, wait)
-}
-
-/// Waits like [`next_event`], but stays awake for `awake` before it sleeps: to wake a cpu that has just gone idle takes
-/// longer than most tasks need to their next stop. Whoever else wants this cpu has it. See sched_yield(2).
-///
-/// # Errors
-/// As with [`next_event`].
-pub fn next_event_soon(awake: Duration) -> Result<Option<(Tid, Event)>> {
-    let start = Instant::now();
-    while start.elapsed() < awake {
-        if let Some(event) = next_event(Wait::Poll)? {
-            return Ok(Some(event));
-        }
-        std::thread::yield_now();
-    }
-    next_event(Wait::Block)
 }
 
 /// Waits for the next event of this child or tracee of the calling thread. Unlike [`next_event`], this costs the same

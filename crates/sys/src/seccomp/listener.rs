@@ -16,7 +16,7 @@ use crate::{Errno, Result};
 #[derive(Debug)]
 pub struct Listener(OwnedFd);
 
-/// A call that waits for an answer, until a signal reaches the task.
+/// A call that waits for an answer. Once it has been read, only a signal that kills ends that.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
     id: u64,
@@ -78,14 +78,23 @@ impl Listener {
     /// Lets the kernel do the call. Its arguments may have changed meanwhile, as memory may at any time.
     ///
     /// # Errors
-    /// `ENOENT` if a signal has interrupted it: it will be made anew, and asked about.
+    /// `ENOENT` if the task has been killed.
     pub fn proceed(&self, question: &Question) -> Result<()> {
-        let mut answer = libc::seccomp_notif_resp {
-            id: question.id,
-            val: 0,
-            error: 0,
-            flags: libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
-        };
+        self.answer(question, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32)
+    }
+
+    /// Ends the call for a signal that has just been sent to the task: as one that is to be made anew after the signal.
+    ///
+    /// # Errors
+    /// As with [`Self::proceed`].
+    pub fn interrupt(&self, question: &Question) -> Result<()> {
+        /// Between the kernel and tracers only: `linux/errno.h`.
+        const ERESTARTSYS: i32 = 512;
+        self.answer(question, -ERESTARTSYS, 0)
+    }
+
+    fn answer(&self, question: &Question, error: i32, flags: u32) -> Result<()> {
+        let mut answer = libc::seccomp_notif_resp { id: question.id, val: 0, error, flags };
         // SAFETY: a live structure of the size that the request says.
         let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), SEND, ptr::from_mut(&mut answer)) };
         crate::signal::check(i64::from(ret)).map(drop)

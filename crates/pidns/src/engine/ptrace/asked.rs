@@ -2,8 +2,8 @@
 //!
 //! Nearly all paths have nothing to do with /proc, and there are many: a compiler looks for its headers. Stops would make
 //! the one tracer their bottleneck. A question is answered on the cpu of who asks, by [`serve`], which knows nothing of
-//! tasks: what a path's text leaves open it hands over to the tracer. It sends the task a marked SIGSTOP, which interrupts
-//! the call; the task stops for its tracer before it would take the signal, and [`made::handed_over`](super::made) goes on
+//! tasks: what a path's text leaves open it hands over to the tracer. It sends the task a marked SIGSTOP, and answers as
+//! if that had interrupted the call; the task stops for its tracer before it would take the signal, and [`made::handed_over`](super::made) goes on
 //! as at a call's entry. The call that the tracer then has the task make is asked about again, and so gets a *pass*.
 
 use std::collections::HashMap;
@@ -101,7 +101,7 @@ impl Drop for Visit {
 pub(super) fn serve(listener: &Listener, shared: &Shared) {
     let mut buffer = PathBuffer::default();
     while let Ok(Some(question)) = listener.next() {
-        // An error means that the call was interrupted, or the task killed.
+        // An error means that the task was killed.
         let _ = if concerns_tracer(&question, shared, &mut buffer) {
             hand_over(listener, &question)
         } else {
@@ -129,5 +129,6 @@ fn hand_over(listener: &Listener, question: &Question) -> Result<(), Errno> {
     let task = pidfd::open_task(question.tid)?;
     listener.is_waiting(question)?;
     let info = SignalInfo::marked(abi::SIGSTOP, HAND_OVER, 0, 0, 0, 0);
-    pidfd::queue_signal(&task, &info)
+    pidfd::queue_signal(&task, &info)?;
+    listener.interrupt(question)
 }

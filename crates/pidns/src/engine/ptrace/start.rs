@@ -206,7 +206,7 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         roster,
         dying: Vec::new(),
         patience: 0,
-        recent: Recent::default(),
+        recent: Recent::new(),
         image: None,
         init: Some(init),
         ended: None,
