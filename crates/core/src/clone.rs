@@ -8,7 +8,7 @@
 use crate::errno::{Errno, Result};
 use crate::id::{GroupIx, NsIx, Pid, PidId, PidIx, TaskId, TaskIx};
 use crate::privilege::Authority;
-use crate::set::{Sink, TaskSet};
+use crate::set::{Quirks, Sink, TaskSet};
 use crate::signal::{ExitStatus, SigSet, Signal};
 use crate::task::{Group, GroupFlags, Task, TaskFlags};
 
@@ -115,7 +115,7 @@ impl<'a> CloneArgs<'a> {
 }
 
 /// Everything a clone needs, taken and not yet visible. Has to go to [`publish`](TaskSet::publish) or
-/// [`abandon`](TaskSet::abandon); until then its caller cannot exit. [`ForkGuard`] does that by itself.
+/// [`abandon`](TaskSet::abandon), or [`retract`](TaskSet::retract); until then its caller cannot exit. [`ForkGuard`] does that by itself.
 #[must_use = "publish or abandon it: a reservation that is forgotten keeps its numbers"]
 #[derive(Debug)]
 pub struct Reservation {
@@ -127,6 +127,8 @@ pub struct Reservation {
     ns_children: NsIx,
     exit_signal: Option<Signal>,
     flags: CloneFlags,
+    /// Of how many levels the caller has chosen the number.
+    chosen: u8,
 }
 
 impl Reservation {
@@ -174,7 +176,9 @@ impl<G, T> TaskSet<G, T> {
         self.tasks[caller].reservations += 1;
         let (task, pid) = (self.task_id(task), self.pid_id(pid));
         let CloneArgs { flags, exit_signal, .. } = *args;
-        Ok(Reservation { task, pid, caller, group, ns_children, exit_signal, flags })
+        // As many as there are levels at most.
+        let chosen = args.set_tid.len() as u8;
+        Ok(Reservation { task, pid, caller, group, ns_children, exit_signal, flags, chosen })
     }
 
     fn unclaim_group(&mut self, group: Option<GroupIx>) {
@@ -233,11 +237,24 @@ impl<G, T> TaskSet<G, T> {
     /// Gives a reservation back. On kernels with that defect this may close a namespace that has no init yet.
     /// // CRE-24
     pub fn abandon(&mut self, reservation: Reservation, sink: Sink<'_, G, T>) {
+        let poison = self.config.quirks.contains(Quirks::POISON_FAILED_FIRST_FORK);
+        self.give_back(reservation, poison, sink);
+    }
+
+    /// Gives a reservation back as if it had never been made: the next clone gets its numbers, unless somebody has later
+    /// ones. For a clone that is made anew because a signal came first, which Linux sees before it takes a number (the
+    /// head of the kernel's `copy_process`).
+    pub fn retract(&mut self, reservation: Reservation, sink: Sink<'_, G, T>) {
+        self.unnumber(reservation.pid.ix(), reservation.chosen);
+        self.give_back(reservation, false, sink);
+    }
+
+    fn give_back(&mut self, reservation: Reservation, poison: bool, sink: Sink<'_, G, T>) {
         let Reservation { caller, task, group, pid, ns_children, .. } = reservation;
         self.tasks[caller].reservations -= 1;
         self.tasks.unclaim(task.ix());
         self.unclaim_group(group);
-        self.free_unborn_pid(pid.ix(), sink);
+        self.free_unborn_pid(pid.ix(), poison, sink);
         self.put_ns(ns_children, sink);
     }
 

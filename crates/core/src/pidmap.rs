@@ -132,6 +132,13 @@ impl PidMap {
         self.cursor = last.saturating_add(1).min(PID_MAX_LIMIT + 1);
     }
 
+    /// Makes the next search start at `number`, if that was the last.
+    pub(crate) fn unwind(&mut self, number: u32) {
+        if self.cursor == number + 1 {
+            self.cursor = number;
+        }
+    }
+
     /// Forgets what the cursor handed out.
     pub(crate) fn rewind(&mut self) {
         self.cursor = 0;

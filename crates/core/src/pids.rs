@@ -224,16 +224,29 @@ impl<G, T> TaskSet<G, T> {
     }
 
     /// Takes back a pid object that no role ever held. A namespace that is left without any pid object before it had
-    /// an init is closed for good on kernels with that defect. // CRE-24
-    pub(crate) fn free_unborn_pid(&mut self, pid: PidIx, sink: Sink<'_, G, T>) {
+    /// an init is closed for good with `poison`. // CRE-24
+    pub(crate) fn free_unborn_pid(&mut self, pid: PidIx, poison: bool, sink: Sink<'_, G, T>) {
         let ns = self.pids[pid].ns;
         self.forget_numbers(pid, sink);
-        let poison = self.config.quirks.contains(Quirks::POISON_FAILED_FIRST_FORK);
         let space = &mut self.spaces[ns];
         if space.reaper.is_none() && space.allocated == 0 {
             if poison { space.poison() } else { space.map.rewind() }
         }
         self.put_ns(ns, sink);
+    }
+
+    /// Lets the maps hand out the numbers of `pid` once more, but for those of the innermost levels that were `chosen`.
+    pub(crate) fn unnumber(&mut self, pid: PidIx, chosen: u8) {
+        let mut at = Some(self.pids[pid].ns);
+        let mut level = 0;
+        while let Some(here) = at {
+            if level >= chosen {
+                let number = self.number_at(pid, here);
+                self.spaces[here].map.unwind(number);
+            }
+            level += 1;
+            at = self.spaces[here].parent;
+        }
     }
 
     /// Takes a pid object out of every map, and lets an init that waits for that go on. // ZAP-05

@@ -37,9 +37,16 @@ fn exit_codes_and_signals_are_the_commands_own() {
 
 #[test]
 fn children_have_the_next_numbers_and_are_waited_for_by_them() {
-    // The first lives until the second is there: its SIGCHLD would make the second fork start anew.
-    let script = "sleep 300 & a=$!; (exit 7) & b=$!; kill $a; wait $a; wait $b; echo $a $b $?";
+    let script = "(exit 6) & a=$!; (exit 7) & b=$!; wait $a; wait $b; echo $a $b $?";
     assert_eq!(output_of(script), "3 4 7\n");
+}
+
+#[test]
+fn a_fork_that_a_signal_interrupts_passes_over_no_number() {
+    // Each one's end interrupts the next fork, if it comes in time.
+    let script = "i=0; while [ $i -lt 500 ]; do (exit) & echo $!; i=$((i+1)); done";
+    let numbers: Vec<u32> = output_of(script).lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(numbers, (3..503).collect::<Vec<_>>());
 }
 
 #[test]

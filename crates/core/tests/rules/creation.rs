@@ -397,6 +397,31 @@ fn an_abandoned_reservation_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_retracted_reservation_gives_its_numbers_to_the_next() {
+    let mut w = World::new();
+    let ns = w.unshare(w.root).unwrap();
+    let first = w.set.reserve(w.root, &CloneArgs::fork(), &Root).unwrap();
+    w.call(|set, out| set.retract(first, out));
+    assert_eq!(w.set.ns_state(ns), Some(NsState::NotStarted));
+    let init = w.fork(w.root);
+    let second = w.set.reserve(init, &CloneArgs::fork(), &Root).unwrap();
+    w.call(|set, out| set.retract(second, out));
+    let child = w.fork(init);
+    assert_eq!((w.getpid(init), w.getpid(child)), (1, 2));
+}
+
+#[test]
+fn a_retracted_reservation_keeps_its_numbers_if_somebody_has_later_ones() {
+    let mut w = World::new();
+    let shell = w.fork(w.root);
+    let early = w.set.reserve(w.root, &CloneArgs::fork(), &Root).unwrap();
+    let later = w.fork(shell);
+    w.call(|set, out| set.retract(early, out));
+    let next = w.fork(shell);
+    assert_eq!(w.getpid(next), w.getpid(later) + 1);
+}
+
+#[test]
 fn a_dropped_guard_abandons_and_a_published_one_does_not() {
     let mut w = World::new();
     let root = w.root;

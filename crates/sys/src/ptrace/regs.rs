@@ -55,7 +55,12 @@ impl Registers {
     ///
     /// The kernel's `ERESTARTSYS`, `ERESTARTNOINTR`, `ERESTARTNOHAND`, `ERESTART_RESTARTBLOCK`: seen by tracers only.
     pub const fn interrupted(&self) -> bool {
-        self.call() >= 0 && matches!(self.result(), -516 | -514 | -513 | -512)
+        self.call() >= 0 && Self::is_interruption(self.result())
+    }
+
+    /// Says whether this result of a system call is one of those.
+    pub const fn is_interruption(result: i64) -> bool {
+        matches!(result, -516 | -514 | -513 | -512)
     }
 
     /// Argument `index` (0 to 5) of the system call.

@@ -173,7 +173,7 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
 /// Takes back what was done at the entry of a call that did not happen.
 pub(super) fn undo(tracer: &mut Tracer, tid: Tid, after: After) {
     match after {
-        After::Clone(newborn) => drop(clone::done(tracer, newborn, negated(Errno::INTR))),
+        After::Clone(newborn) => clone::undo(tracer, newborn),
         After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
         After::Wait(wait) => wait::put_back(tid, &wait),
         _ => {}

@@ -297,6 +297,10 @@ pub(super) fn options() -> Options {
 /// The parent is at the end of its call.
 pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
     let result = match newborn.reservation {
+        Some(reservation) if Registers::is_interruption(result) => {
+            tracer.set.retract(reservation, &mut tracer.effects);
+            result
+        }
         // The host has failed it.
         Some(reservation) => {
             tracer.set.abandon(reservation, &mut tracer.effects);
@@ -307,6 +311,14 @@ pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
     };
     forsake(tracer);
     result
+}
+
+/// The parent has not entered its call: it is made anew.
+pub(super) fn undo(tracer: &mut Tracer, newborn: Newborn) {
+    if let Some(reservation) = newborn.reservation {
+        tracer.set.retract(reservation, &mut tracer.effects);
+    }
+    forsake(tracer);
 }
 
 /// A task that is killed while it makes another never tells of that. Whom nobody can tell of any more has not run, has
