@@ -62,19 +62,41 @@ static void ping_pong(long count) {
 	waitpid(child, NULL, 0);
 }
 
+/* Makes a process that stays. */
+static pid_t stay(void) {
+	pid_t child = fork();
+	if (child < 0)
+		exit(1);
+	if (child == 0) {
+		close(1);
+		for (;;)
+			pause();
+	}
+	return child;
+}
+
 /* Leaves processes behind, and prints when it ends. */
 static int leave(long count) {
-	for (long i = 0; i < count; i++) {
-		pid_t child = fork();
-		if (child < 0)
-			return 1;
-		if (child == 0) {
-			close(1);
-			for (;;)
-				pause();
-		}
-	}
+	for (long i = 0; i < count; i++)
+		stay();
 	printf("%lld\n", now());
+	return 0;
+}
+
+/* Makes processes that all live at once, and prints how long that took before it ends them. */
+static int crowd(long count) {
+	pid_t *all = calloc(count, sizeof *all);
+	long long start = now();
+	if (all == NULL)
+		return 1;
+	for (long i = 0; i < count; i++)
+		all[i] = stay();
+	printf("%lld\n", now() - start);
+	for (long i = 0; i < count; i++)
+		kill(all[i], SIGKILL);
+	for (long i = 0; i < count; i++)
+		waitpid(all[i], NULL, 0);
+	free(all);
 	return 0;
 }
 
@@ -85,6 +107,8 @@ int main(int count, char **words) {
 	long number = atol(words[2]);
 	if (strcmp(what, "leave") == 0)
 		return leave(number);
+	if (strcmp(what, "crowd") == 0)
+		return crowd(number);
 	long long start = now();
 	if (strcmp(what, "spawn") == 0)
 		for (long i = 0; i < number; i++)

@@ -52,6 +52,7 @@ fn rows(work: &str) -> Result<Vec<Row>> {
     add("getuid", 200_000, &[work, "getuid", "200000"]);
     add("spawn", 200, &[work, "spawn", "200", "/bin/true"]);
     add("threads", 1000, &[work, "threads", "1000"]);
+    add("crowd", 4000, &[work, "crowd", "4000"]);
     add("signals", 1000, &[work, "signals", "1000"]);
     add("find", 1, &[work, "spawn", "1", "/usr/bin/find", "/usr", "-name", "nothing"]);
     let script = configure_script()?;
