@@ -77,6 +77,9 @@ fn it_goes_when_keeper_or_warden_are_killed() {
         let mut running = start("setsid sleep 300 & (sleep 300 &)");
         let all = running.everybody(OWN + 2);
         let warden = proc::parent(running.child.init_pid()).unwrap();
+        // A wait closes the command's input. The keeper may see the command end by that before it sees the warden's death,
+        // and then it is the command's own status that is told.
+        let _stdin = running.child.stdin.take();
         if kill_warden {
             pidfd_send_signal(running.child.pidfd(), Kill::KILL).unwrap();
         } else {
