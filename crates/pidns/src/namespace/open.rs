@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
+use pidns_init::protocol::WARDEN;
 use pidns_sys::{Errno, pidfd, poll};
 
 use super::world::{self, World};
@@ -159,7 +160,7 @@ impl PidNamespace {
             other => other?,
         };
         let last = match record.engine {
-            Engine::Subreaper => Some(parent(init)?),
+            Engine::Subreaper => warden(init)?,
             _ => None,
         };
         if !record.is(init) || is_gone(&number_one)? {
@@ -174,12 +175,19 @@ impl PidNamespace {
     }
 }
 
-/// A pidfd of the parent of `pid`: of the warden, if that is a keeper.
-fn parent(pid: u32) -> Result<OwnedFd, OpenError> {
-    let parent = || process::parent_of(pid).ok_or(OpenError::NoSuchProcess);
-    let (before, held) = (parent()?, pidfd::open(parent()?)?);
+/// A pidfd of the parent of `keeper`, the warden; `None` if that has been killed, and somebody else is the parent.
+fn warden(keeper: u32) -> Result<Option<OwnedFd>, OpenError> {
+    let parent = || process::parent_of(keeper).ok_or(OpenError::NoSuchProcess);
+    let before = parent()?;
+    let held = match pidfd::open(before) {
+        // A parent that has ended just now, or one outside of the caller's namespace.
+        Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
+        other => other?,
+    };
+    let name = process::name_of(before);
+    let is_warden = name.is_some_and(|name| name.as_bytes() == WARDEN.to_bytes());
     // It has its child as long as it lives.
-    if parent()? == before { Ok(held) } else { Err(OpenError::NoSuchProcess) }
+    Ok(Some(held).filter(|_| is_warden && parent().is_ok_and(|parent| parent == before)))
 }
 
 /// Says whether the process has ended.

@@ -1,14 +1,14 @@
 //! What can be done to a namespace.
 
 use std::io;
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, pidfd, poll, wait};
 
 use super::{PidNamespace, lineage, process};
-use crate::{Engine, ExitStatus};
+use crate::{Engine, ExitStatus, engine};
 
 /// How long the kernel, or another supervisor, may take to tell how a namespace that is gone has ended.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -19,9 +19,12 @@ impl PidNamespace {
     /// # Errors
     /// `EPERM`. That it is dead already is none.
     pub fn destroy(&self) -> io::Result<()> {
-        match pidfd::send_signal(self.number_one(), Signal::KILL) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
+        match self.engine {
+            Engine::Subreaper => {
+                let warden = self.number_one.as_ref().map(|_| self.pidfd());
+                engine::kill_kept(warden, self.number_one())
+            }
+            _ => engine::send_signal(self.number_one(), Signal::KILL),
         }
     }
 
@@ -89,7 +92,9 @@ impl PidNamespace {
     /// # Errors
     /// None in practice.
     pub fn wait_gone(&self) -> io::Result<()> {
-        poll::readable([self.pidfd.as_fd()], None)?;
+        for last in self.last_ones() {
+            poll::readable([last], None)?;
+        }
         Ok(())
     }
 
@@ -98,7 +103,20 @@ impl PidNamespace {
     /// # Errors
     /// None in practice.
     pub fn wait_timeout(&self, timeout: Duration) -> io::Result<bool> {
-        Ok(poll::readable([self.pidfd.as_fd()], Some(timeout))?[0])
+        let start = Instant::now();
+        for last in self.last_ones() {
+            let left = timeout.saturating_sub(start.elapsed());
+            if !poll::readable([last], Some(left))?[0] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// When both have ended, all have. Mostly that is one process, or the end of the first is after that of the second;
+    /// only a keeper may have lost its warden.
+    fn last_ones(&self) -> [BorrowedFd<'_>; 2] {
+        [self.pidfd(), self.number_one()]
     }
 
     fn last_word(&self) -> io::Result<Option<ExitStatus>> {
