@@ -90,8 +90,9 @@ pub fn check_name(name: &str) -> Result<(), BadName> {
     }
 }
 
-fn is_number(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_digit())
+/// Says whether `name` means a process.
+pub(crate) fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A job that is registered, as somebody else sees it.
