@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use pidns_sys::signal::Signal;
@@ -12,6 +13,18 @@ use crate::{Engine, ExitStatus, engine};
 
 /// How long the kernel, or another supervisor, may take to tell how a namespace that is gone has ended.
 const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How far apart two looks at what cannot be waited for are.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// How a wait with a limit has ended: [`PidNamespace::wait_within`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// Some process is still there, or the job's supervisor has not said yet how it has ended.
+    TimedOut,
+    /// All are gone, and this is how it has ended, as far as that can be known.
+    Ended(Option<ExitStatus>),
+}
 
 impl PidNamespace {
     /// Kills number 1, and with it the namespace. Does not wait: [`wait`](Self::wait) does.
@@ -111,6 +124,28 @@ impl PidNamespace {
             }
         }
         Ok(true)
+    }
+
+    /// Waits as [`wait`](Self::wait), but not longer than `timeout`. A supervisor that is stopped does not say how its job
+    /// has ended.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn wait_within(&self, timeout: Duration) -> io::Result<Waited> {
+        let start = Instant::now();
+        if !self.wait_timeout(timeout)? {
+            return Ok(Waited::TimedOut);
+        }
+        while let Some(entry) = &self.entry
+            && !entry.is_left()?
+        {
+            // No lock can be waited for with a limit.
+            if start.elapsed() >= timeout {
+                return Ok(Waited::TimedOut);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        self.last_word().map(Waited::Ended)
     }
 
     /// When both have ended, all have. Mostly that is one process, or the end of the first is after that of the second;

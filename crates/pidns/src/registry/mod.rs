@@ -111,11 +111,12 @@ impl Entry {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        if !file::is_locked(&file, ALIVE)? {
-            remove_stale(&path, &file);
+        let entry = Self { name: (!is_number(name)).then(|| name.to_owned()), file };
+        if entry.is_left()? {
+            remove_stale(&path, &entry.file);
             return Ok(None);
         }
-        Ok(Some(Self { name: (!is_number(name)).then(|| name.to_owned()), file }))
+        Ok(Some(entry))
     }
 
     /// What the supervisor says of the job now; `None` while the job is being started.
@@ -127,6 +128,11 @@ impl Entry {
 
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self { name: self.name.clone(), file: self.file.try_clone()? })
+    }
+
+    /// Says whether the supervisor is done with the job, or gone.
+    pub(crate) fn is_left(&self) -> io::Result<bool> {
+        Ok(!file::is_locked(&self.file, ALIVE)?)
     }
 
     /// Waits until the supervisor is done with the job, or gone.
