@@ -87,13 +87,20 @@ pub(crate) fn json(value: &impl serde::Serialize) -> String {
     json
 }
 
+/// Whoever reads what we write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Listens,
+    /// The other end of the pipe is closed.
+    HasGone,
+}
+
 /// Writes `answer` to standard output. A reader that has had enough is no failure.
-pub(crate) fn print(answer: &str) -> Result<(), Failure> {
+pub(crate) fn print(answer: &str) -> Result<Reader, Failure> {
     match io::stdout().write_all(answer.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new("cannot write to standard output", without_number(&error)))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(Reader::Listens),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::HasGone),
+        Err(error) => Err(Failure::new("cannot write to standard output", without_number(&error))),
     }
 }
 

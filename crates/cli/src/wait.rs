@@ -1,5 +1,7 @@
 //! `pidns wait`.
 
+use pidns::Waited;
+
 use crate::args::Wait;
 use crate::exit::{self, Failure};
 use crate::{target, text};
@@ -8,12 +10,15 @@ use crate::{target, text};
 pub(crate) fn wait(args: &Wait) -> Result<u8, Failure> {
     let namespace = target::open(&args.target)?;
     let waited = match args.timeout {
-        Some(timeout) => namespace.wait_timeout(timeout),
-        None => Ok(true),
+        Some(timeout) => namespace.wait_within(timeout),
+        None => namespace.wait().map(Waited::Ended),
     };
-    let ended = waited.and_then(|gone| gone.then(|| namespace.wait()).transpose());
-    let status = ended.map_err(|error| {
-        Failure::new(text::quoted(args.target.as_ref()), text::without_number(&error))
-    })?;
-    Ok(status.map_or(exit::TIMEOUT, |status| status.map_or(0, |status| status.shell_code())))
+    match waited {
+        Ok(Waited::TimedOut) => Ok(exit::TIMEOUT),
+        Ok(Waited::Ended(status)) => Ok(status.map_or(0, |status| status.shell_code())),
+        Err(error) => {
+            let target = text::quoted(args.target.as_ref());
+            Err(Failure::new(target, text::without_number(&error)))
+        }
+    }
 }

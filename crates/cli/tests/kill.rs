@@ -117,6 +117,28 @@ fn waiting_ends_as_the_command_does() {
     }
 }
 
+#[test]
+fn a_supervisor_that_is_stopped_makes_nobody_wait_longer_than_asked() {
+    let script = "echo ready; read x; exit 7";
+    let Some(mut job) = Job::start("kernel", "wait-stopped", script) else { return };
+    let supervisor = rustix::process::Pid::from_child(&job.run);
+    let args = ["wait", "--timeout", "500ms", &job.name];
+    let mut wait = pidns(&args).spawn().expect("it can be executed");
+    eventually("it has found its target", || holds_a_pidfd(wait.id()));
+    rustix::process::kill_process(supervisor, rustix::process::Signal::STOP).expect("it is ours");
+    drop(job.stdin.take());
+    let mut status = None;
+    let start = Instant::now();
+    while status.is_none() && start.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(5));
+        status = wait.try_wait().expect("it is ours");
+    }
+    rustix::process::kill_process(supervisor, rustix::process::Signal::CONT).expect("it is ours");
+    wait.wait().expect("it is ours");
+    assert_eq!(job.run.wait().expect("it is ours").code(), Some(7));
+    assert_eq!(status.and_then(|status| status.code()), Some(124), "too late");
+}
+
 /// True once the process has a descriptor of another.
 fn holds_a_pidfd(pid: u32) -> bool {
     let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();

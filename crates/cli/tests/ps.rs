@@ -120,6 +120,30 @@ fn watching_a_job_ends_with_the_job() {
 }
 
 #[test]
+fn watching_ends_when_nobody_reads_any_more() {
+    let Some(job) = Job::start("kernel", "unread", "echo ready; read x") else { return };
+    for target in [&[][..], &[job.name.as_str()]] {
+        let args = [&["ps", "--watch", "--interval", "10ms"], target].concat();
+        let mut watch = pidns(&args).stdout(Stdio::piped()).spawn().expect("it can be executed");
+        let mut line = String::new();
+        let mut stdout = BufReader::new(watch.stdout.take().expect("it is piped"));
+        stdout.read_line(&mut line).expect("it can be read");
+        drop(stdout);
+        let mut status = None;
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            steer::eventually("it ends", || {
+                status = watch.try_wait().expect("it is ours");
+                status.is_some()
+            });
+        }));
+        let _ = watch.kill();
+        watch.wait().expect("it is ours");
+        assert!(ended.is_ok(), "it goes on");
+        assert_eq!(status.and_then(|status| status.code()), Some(0), "{args:?}");
+    }
+}
+
+#[test]
 fn a_list_says_so_if_it_is_empty_and_a_closed_reader_is_no_failure() {
     let script = r#"mount -t proc proc /proc; "$PIDNS" ps; "$PIDNS" ps --json; "$PIDNS" ps | true"#;
     let Some(out) = steer::as_other_root(&["--pid", "--fork", "--mount"], script) else { return };

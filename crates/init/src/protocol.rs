@@ -44,6 +44,9 @@ pub const PARCEL_HEADER: usize = 3;
 /// The first argument that tells the image that a supervisor speaks on [`CONTROL_FD`].
 pub const SUPERVISED: &CStr = c"--supervised";
 
+/// What the upper one of the two processes of a [`Role::Keeper`] calls itself: PR_SET_NAME(2const).
+pub const WARDEN: &CStr = c"pidns-warden";
+
 /// Marks a [`Config`] of this layout.
 pub const MAGIC: u32 = 0x7069_6432;
 

@@ -287,7 +287,7 @@ impl Child {
     /// Descriptors of which at least one is readable when [`next_change`](Self::next_change) has news. With
     /// [`as_init`](crate::Command::as_init), stops and continuations come with a SIGCHLD only.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.job.news(), self.job.pidfd()]
+        self.job.descriptors()
     }
 
     /// Says whether the command was started in the caller's session and process group, where it gets what a terminal

@@ -43,7 +43,7 @@ pub use child::{Change, Child};
 pub use command::{Command, Descriptors, Leftovers, Map, Output, Proc};
 pub use engine::{Engine, PassedOver};
 pub use error::{SpawnError, Stage};
-pub use namespace::{OpenError, PidNamespace, Process, Summary};
+pub use namespace::{OpenError, PidNamespace, Process, Summary, Waited};
 pub use pidns_sys::signal::{Signal, SignalSet, UnknownSignal};
 pub use registry::{BadName, check_name};
 pub use report::{Report, Times, Usage};

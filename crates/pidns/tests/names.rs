@@ -69,6 +69,16 @@ fn what_cannot_be_a_name_is_refused_and_nothing_is_started() {
 }
 
 #[test]
+fn only_digits_mean_a_process() {
+    let found = |target: &str| PidNamespace::find(target);
+    assert!(matches!(found("1"), Err(OpenError::Outside)));
+    assert!(matches!(found("99999999999"), Err(OpenError::NoSuchProcess)));
+    for name in ["+1", ""] {
+        assert!(matches!(found(name), Err(OpenError::NoSuchName)), "{name:?}");
+    }
+}
+
+#[test]
 fn of_many_who_want_a_name_at_once_one_gets_it() {
     let name = unique("race");
     for _ in 0..20 {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use pidns::{Command, Engine, Signal};
-use pidns_testkit::{again, eventually, proc, skipped};
+use pidns_testkit::{again, eventually, find, proc, skipped};
 use rustix::process::{Signal as Kill, pidfd_send_signal};
 use support::Running;
 
@@ -77,6 +77,9 @@ fn it_goes_when_keeper_or_warden_are_killed() {
         let mut running = start("setsid sleep 300 & (sleep 300 &)");
         let all = running.everybody(OWN + 2);
         let warden = proc::parent(running.child.init_pid()).unwrap();
+        // A wait closes the command's input. The keeper may see the command end by that before it sees the warden's death,
+        // and then it is the command's own status that is told.
+        let _stdin = running.child.stdin.take();
         if kill_warden {
             pidfd_send_signal(running.child.pidfd(), Kill::KILL).unwrap();
         } else {
@@ -125,6 +128,44 @@ fn jobs_in_jobs_leave_no_cgroup() {
     running.child.wait().unwrap();
     running.mark.assert_gone();
     eventually("the cgroup is gone", || !cgroup.exists());
+}
+
+#[test]
+fn one_of_a_warden_with_the_same_number_elsewhere_is_left_alone() {
+    const NAME: &str = "one_of_a_warden_with_the_same_number_elsewhere_is_left_alone";
+    if again::role().is_some() {
+        return beside_namesakes();
+    }
+    let (Some(_), Some(_)) = (own(), find("unshare")) else { return };
+    let wrapper =
+        ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    match std::process::Command::new(wrapper[0]).args(&wrapper[1..]).arg("true").output() {
+        Ok(output) if output.status.success() => {}
+        other => return skipped!("no PID namespace here: {other:?}"),
+    }
+    again::run(&mut again::wrapped(&wrapper, ":", NAME, "few numbers"));
+}
+
+/// All the numbers that a warden may have here are taken elsewhere.
+fn beside_namesakes() {
+    let Some(own) = own() else { panic!("it was there a moment ago") };
+    let namesakes: Vec<PathBuf> = (1..100)
+        .map(|number| own.join(format!("pidns-{number}")))
+        .filter(|path| fs::create_dir(path).is_ok())
+        .collect();
+    let found = std::panic::catch_unwind(|| {
+        let mut running = start("sleep 300 &");
+        let number = running.child.report().number.unwrap();
+        let cgroups = ["self", &number.to_string()]
+            .map(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap());
+        running.end();
+        running.child.wait().unwrap();
+        cgroups
+    });
+    let left = namesakes.iter().filter(|path| fs::remove_dir(path).is_ok()).count();
+    let [own, of_command] = found.unwrap();
+    assert_eq!(of_command, own);
+    assert_eq!(left, namesakes.len());
 }
 
 #[test]

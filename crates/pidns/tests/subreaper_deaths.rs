@@ -4,13 +4,17 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::io::PipeWriter;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::Child as Process;
+use std::process::{self, Child as Process};
 use std::thread;
 use std::time::Duration;
 
-use pidns::{Command, Engine, Signal, Stdio};
-use pidns_testkit::{Lines, Mark, again, eventually, proc, user};
+use pidns::{Command, Engine, PidNamespace, Signal, Stdio};
+use pidns_testkit::proc::Seen;
+use pidns_testkit::{Lines, Mark, PATIENCE, again, eventually, proc, user};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal as Kill, kill_process, kill_process_group, pidfd_send_signal};
 use support::Running;
 
@@ -164,6 +168,80 @@ fn a_keeper_that_outlives_the_warden_is_waited_for() {
     let left = all.iter().filter(|seen| seen.is_alive()).count();
     assert_eq!(left, 0);
     eventually("the keeper is reaped", || all.iter().all(|seen| !seen.is_there()));
+}
+
+/// A job whose keeper has been stopped, and whose warden has been killed then. It does not end by itself.
+fn keeper_alone(name: &str) -> (Running, BTreeSet<Seen>, PipeWriter) {
+    let mut command = shell("setsid sleep 300 & (sleep 300 &); echo ready; read end");
+    command.name(name);
+    let mut running = Running::start_command(command);
+    let all = running.everybody(3 + 2);
+    let keeper = running.child.init_pid();
+    kill(keeper, Kill::STOP);
+    eventually("the keeper is stopped", || proc::state(keeper) == Some('T'));
+    let warden = running.child.pidfd();
+    pidfd_send_signal(warden, Kill::KILL).unwrap();
+    poll(&mut [PollFd::new(&warden, PollFlags::IN)], None).unwrap();
+    let stdin = running.child.stdin.take().unwrap();
+    (running, all, stdin)
+}
+
+#[test]
+fn a_keeper_without_a_warden_is_not_killed_but_left_to_do_its_work() {
+    let name = format!("test-alone-{}", process::id());
+    let ways: [fn(&mut Running, &str); 4] = [
+        |_, _| {},
+        |running, _| running.child.kill().unwrap(),
+        |running, _| running.child.namespace().unwrap().destroy().unwrap(),
+        |_, name| {
+            let namespace = PidNamespace::named(name).unwrap();
+            namespace.destroy().unwrap();
+            namespace.wait_gone().unwrap();
+        },
+    ];
+    for (number, way) in ways.into_iter().enumerate() {
+        let (mut running, all, _stdin) = keeper_alone(&name);
+        way(&mut running, &name);
+        let status = running.child.wait().unwrap();
+        let left: Vec<_> = all.iter().filter(|seen| seen.is_alive()).collect();
+        assert!(left.is_empty(), "in way {number}: {left:?}");
+        assert_eq!(status.signal(), Some(Signal::KILL));
+    }
+}
+
+#[test]
+fn a_warden_that_is_stopped_does_not_hold_up_who_destroys() {
+    let mut running = Running::start_command(shell("setsid sleep 300 & echo ready; read end"));
+    let all = running.everybody(3 + 1);
+    let _stdin = running.child.stdin.take();
+    kill(proc::parent(running.child.init_pid()).unwrap(), Kill::STOP);
+    let namespace = running.child.namespace().unwrap();
+    namespace.destroy().unwrap();
+    assert!(namespace.wait_timeout(PATIENCE).unwrap());
+    assert_eq!(running.child.wait().unwrap().signal(), Some(Signal::KILL));
+    running.assert_gone(&all);
+}
+
+#[test]
+fn the_end_of_a_keeper_is_told_to_a_caller_that_ignores_ends() {
+    const NAME: &str = "the_end_of_a_keeper_is_told_to_a_caller_that_ignores_ends";
+    if again::role().is_none() {
+        let program = std::env::current_exe().unwrap();
+        let arguments = again::arguments(NAME).join(" ");
+        let script = format!("trap '' CHLD; exec {} {arguments}", program.display());
+        let mut caller = process::Command::new("sh");
+        let (key, role) = again::variable("caller");
+        return again::run(caller.args(["-c", &script]).env(key, role));
+    }
+    for _ in 0..ROUNDS {
+        let mut child = shell("(sleep 300 &); sleep 300").spawn().unwrap();
+        child.kill().unwrap();
+        match child.wait() {
+            Ok(status) => assert_eq!(status.signal(), Some(Signal::KILL)),
+            // Linux tells of the warden since 6.15.
+            Err(error) => assert_eq!(error.raw_os_error(), Some(10)),
+        }
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use pidns_sys::tty;
 
 use crate::args::Ps;
 use crate::exit::Failure;
+use crate::text::Reader;
 use crate::{target, text};
 
 /// Puts the cursor home and clears the screen below: console_codes(4).
@@ -21,8 +22,8 @@ pub(crate) fn ps(args: &Ps) -> Result<u8, Failure> {
     let namespace = args.target.as_deref().map(target::open).transpose()?;
     loop {
         let shown = show(args, namespace.as_ref());
-        if !args.watch {
-            return shown.map(|()| 0);
+        if !args.watch || matches!(shown, Ok(Reader::HasGone)) {
+            return shown.map(|_| 0);
         }
         // A namespace that is gone cannot be looked at, and need not be.
         if is_over(args, namespace.as_ref())? {
@@ -32,7 +33,7 @@ pub(crate) fn ps(args: &Ps) -> Result<u8, Failure> {
     }
 }
 
-fn show(args: &Ps, namespace: Option<&PidNamespace>) -> Result<(), Failure> {
+fn show(args: &Ps, namespace: Option<&PidNamespace>) -> Result<Reader, Failure> {
     let answer = match (namespace, args.json) {
         (Some(namespace), json) => {
             let processes = namespace.tree().map_err(unreadable)?;

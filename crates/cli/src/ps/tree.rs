@@ -64,7 +64,7 @@ pub(super) fn text(namespace: &PidNamespace, processes: &[Process]) -> String {
     // Number 1, and those whose parents are outside because somebody has put them in.
     for root in processes.iter().filter(|process| !pids.contains(&process.ppid)) {
         line(&mut out, root, "");
-        below(&mut out, root, &children, "");
+        below(&mut out, root, &children);
     }
     out
 }
@@ -73,20 +73,31 @@ pub(super) fn text(namespace: &PidNamespace, processes: &[Process]) -> String {
 type Children<'a> = BTreeMap<u32, Vec<&'a Process>>;
 
 /// What is deeper is drawn no deeper.
-const DEEPEST: usize = 40 * 3;
+const DEEPEST: usize = 40;
 
-/// The children of `parent`, each with its own.
-fn below(out: &mut String, parent: &Process, children: &Children<'_>, indent: &str) {
-    let own = children.get(&parent.pid).map(Vec::as_slice).unwrap_or_default();
-    for (at, child) in own.iter().enumerate() {
-        let (branch, trunk) =
-            if at + 1 == own.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        line(out, child, &format!("{indent}{branch}"));
-        if indent.chars().count() < DEEPEST {
-            below(out, child, children, &format!("{indent}{trunk}"));
-        } else {
-            below(out, child, children, indent);
-        }
+/// What stands before a process that has younger siblings, or has none, and before those below it.
+const BRANCH: [&str; 2] = ["├─ ", "└─ "];
+const TRUNK: [&str; 2] = ["│  ", "   "];
+
+/// Those below `root`, each followed by its own children. Not by recursion: whoever is looked at decides how deep it goes.
+fn below(out: &mut String, root: &Process, children: &Children<'_>) {
+    let of = |process: &Process| {
+        children.get(&process.pid).map(Vec::as_slice).unwrap_or_default().iter()
+    };
+    // The siblings that are still to come, at each generation; and what stands before each of those.
+    let mut generations = vec![of(root)];
+    let mut trunks: Vec<&str> = Vec::new();
+    while let Some(siblings) = generations.last_mut() {
+        let Some(process) = siblings.next() else {
+            generations.pop();
+            trunks.pop();
+            continue;
+        };
+        let is_last = usize::from(siblings.len() == 0);
+        let indent: String = trunks.iter().take(DEEPEST).copied().collect();
+        line(out, process, &format!("{indent}{}", BRANCH[is_last]));
+        trunks.push(TRUNK[is_last]);
+        generations.push(of(process));
     }
 }
 
@@ -100,4 +111,44 @@ fn line(out: &mut String, process: &Process, branch: &str) {
         text::human(process.age),
         text::words(&process.command)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The lines below process 1, of processes and their parents.
+    fn drawn(processes: impl IntoIterator<Item = (u32, u32)>) -> Vec<String> {
+        let all: Vec<Process> = processes.into_iter().map(process).collect();
+        let mut children: Children<'_> = BTreeMap::new();
+        for one in &all {
+            children.entry(one.ppid).or_default().push(one);
+        }
+        let mut out = String::new();
+        below(&mut out, &process((1, 0)), &children);
+        // After the last column before it, the age.
+        let tree = |line: &str| line.split_once(" us  ").map(|(_, tree)| tree.to_owned());
+        out.lines().filter_map(tree).collect()
+    }
+
+    fn process((pid, ppid): (u32, u32)) -> Process {
+        let command = vec![format!("c{pid}").into()];
+        Process { pid, number: Some(pid), ppid, command, state: 'S', age: Duration::ZERO }
+    }
+
+    #[test]
+    fn each_is_followed_by_its_own_children() {
+        let lines = drawn([(2, 1), (3, 1), (4, 2), (5, 4), (6, 2), (7, 3)]);
+        let tree = ["├─ c2", "│  ├─ c4", "│  │  └─ c5", "│  └─ c6", "└─ c3", "   └─ c7"];
+        assert_eq!(lines, tree);
+    }
+
+    #[test]
+    fn a_chain_of_any_length_is_drawn() {
+        let lines = drawn((2..100_000).map(|pid| (pid, pid - 1)));
+        assert_eq!(lines.len(), 99_998);
+        assert_eq!(lines[99_997], format!("{}└─ c99999", " ".repeat(3 * DEEPEST)));
+    }
 }

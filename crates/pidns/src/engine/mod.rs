@@ -31,6 +31,8 @@ use crate::status::ExitStatus;
 pub use auto::PassedOver;
 pub(crate) use auto::{Chosen, ORDER};
 use enter::Behind;
+pub(crate) use reap::send_signal;
+pub(crate) use subreaper::kill as kill_kept;
 
 /// How PID namespaces are had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -146,6 +148,10 @@ pub(crate) trait Job: std::fmt::Debug + Send + Sync {
     }
     /// Readable when [`next_event`](Self::next_event) may have news that the pidfd does not tell.
     fn news(&self) -> BorrowedFd<'_>;
+    /// Readable, one or the other, when there may be news of either kind.
+    fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.news(), self.pidfd()]
+    }
     /// The next event, if there is one now.
     fn next_event(&mut self) -> io::Result<Option<Event>>;
     /// Sends a signal to the command.

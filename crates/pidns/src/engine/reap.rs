@@ -29,8 +29,8 @@ pub(super) fn collected(pidfd: impl AsFd) -> Option<ExitStatus> {
     wait::collected(pidfd).ok().flatten().and_then(ExitStatus::of)
 }
 
-/// Sends `signal` to a child. That it has gone is no error.
-pub(super) fn send_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
+/// Sends `signal` to a process. That it has gone is no error.
+pub(crate) fn send_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<()> {
     match pidfd::send_signal(pidfd, signal) {
         Err(Errno::SRCH) => Ok(()),
         result => Ok(result?),

@@ -20,6 +20,7 @@ pub use list::Summary;
 pub use open::OpenError;
 pub use process::Process;
 pub(crate) use process::{innermost, start_of};
+pub use steer::Waited;
 pub(crate) use world::own_id;
 
 use crate::engine::{Members, enter};

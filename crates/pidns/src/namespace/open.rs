@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
+use pidns_init::protocol::WARDEN;
 use pidns_sys::{Errno, pidfd, poll};
 
 use super::world::{self, World};
@@ -71,10 +72,10 @@ impl PidNamespace {
     /// # Errors
     /// As [`named`](Self::named) and [`of_process`](Self::of_process).
     pub fn find(target: &str) -> Result<Self, OpenError> {
-        match target.parse() {
-            Ok(pid) => Self::of_process(pid),
-            Err(_) => Self::named(target),
+        if !registry::is_number(target) {
+            return Self::named(target);
         }
+        Self::of_process(target.parse().map_err(|_| OpenError::NoSuchProcess)?)
     }
 
     /// The namespace of the caller's job that has this name.
@@ -138,17 +139,23 @@ impl PidNamespace {
         Ok(Some(Self::new(Engine::Kernel, init, pidfd, None, None)))
     }
 
-    /// The registered job of another engine that `pid` belongs to.
+    /// The registered job of another engine that `pid` belongs to: the innermost, if they are nested.
     fn around(pid: u32, world: &World) -> Result<Option<Self>, OpenError> {
+        let mut nearest = None;
         for entry in registry::all() {
             let Some(record) = entry.record()? else { continue };
-            if record.engine != Engine::Kernel
-                && world.is_in_family(pid, record.engine, record.init)
-            {
-                return Self::registered(entry, &record);
+            if record.engine == Engine::Kernel {
+                continue;
+            }
+            // What its supervisor calls number 1 may be another process here.
+            let init = record.init_here().filter(|init| record.is(*init));
+            let depth = init.and_then(|init| world.depth_in_family(pid, record.engine, init));
+            let Some(depth) = depth else { continue };
+            if nearest.as_ref().is_none_or(|(least, _, _)| depth < *least) {
+                nearest = Some((depth, entry, record));
             }
         }
-        Ok(None)
+        nearest.map_or(Ok(None), |(_, entry, record)| Self::registered(entry, &record))
     }
 
     /// The namespace of a job that is registered; `None` if it is gone by now.
@@ -159,7 +166,7 @@ impl PidNamespace {
             other => other?,
         };
         let last = match record.engine {
-            Engine::Subreaper => Some(parent(init)?),
+            Engine::Subreaper => warden(init)?,
             _ => None,
         };
         if !record.is(init) || is_gone(&number_one)? {
@@ -174,12 +181,19 @@ impl PidNamespace {
     }
 }
 
-/// A pidfd of the parent of `pid`: of the warden, if that is a keeper.
-fn parent(pid: u32) -> Result<OwnedFd, OpenError> {
-    let parent = || process::parent_of(pid).ok_or(OpenError::NoSuchProcess);
-    let (before, held) = (parent()?, pidfd::open(parent()?)?);
+/// A pidfd of the parent of `keeper`, the warden; `None` if that has been killed, and somebody else is the parent.
+fn warden(keeper: u32) -> Result<Option<OwnedFd>, OpenError> {
+    let parent = || process::parent_of(keeper).ok_or(OpenError::NoSuchProcess);
+    let before = parent()?;
+    let held = match pidfd::open(before) {
+        // A parent that has ended just now, or one outside of the caller's namespace.
+        Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
+        other => other?,
+    };
+    let name = process::name_of(before);
+    let is_warden = name.is_some_and(|name| name.as_bytes() == WARDEN.to_bytes());
     // It has its child as long as it lives.
-    if parent()? == before { Ok(held) } else { Err(OpenError::NoSuchProcess) }
+    Ok(Some(held).filter(|_| is_warden && parent().is_ok_and(|parent| parent == before)))
 }
 
 /// Says whether the process has ended.
@@ -195,6 +209,7 @@ impl Record {
                 self.init == pid
             } else {
                 process::numbers_of(pid).is_some_and(|numbers| numbers.contains(&self.init))
+                    && self.may_be_numbered_at(pid)
             }
         };
         self.start.is_none_or(|start| process::start_of(pid) == Some(start)) && is_numbered()
@@ -209,6 +224,15 @@ impl Record {
         let entries = fs::read_dir("/proc").ok()?.flatten();
         let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         pids.find(|pid| self.is(*pid))
+    }
+
+    /// Says whether `pid` is in the supervisor's PID namespace or, as number 1 of another one, a child of somebody who is.
+    /// Two jobs may have the same number in two namespaces, and have been started in the same tick. What cannot be read
+    /// is believed.
+    fn may_be_numbered_at(&self, pid: u32) -> bool {
+        let of_parent = || process::parent_of(pid).and_then(world::id_of);
+        let is_there = |id: Option<u64>| id.is_none() || id == self.numbers_of;
+        is_there(world::id_of(pid)) || is_there(of_parent())
     }
 
     fn is_numbered_here(&self) -> bool {

@@ -73,6 +73,11 @@ pub(super) fn parent_of(pid: u32) -> Option<u32> {
     stat(pid).and_then(|stat| u32::try_from(stat.ppid).ok())
 }
 
+/// What `pid` calls itself, up to 15 bytes.
+pub(super) fn name_of(pid: u32) -> Option<String> {
+    stat(pid).map(|stat| stat.comm)
+}
+
 fn stat(pid: u32) -> Option<procfs::process::Stat> {
     procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()
 }

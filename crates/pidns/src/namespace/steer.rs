@@ -1,17 +1,30 @@
 //! What can be done to a namespace.
 
 use std::io;
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, pidfd, poll, wait};
 
 use super::{PidNamespace, lineage, process};
-use crate::{Engine, ExitStatus};
+use crate::{Engine, ExitStatus, engine};
 
 /// How long the kernel, or another supervisor, may take to tell how a namespace that is gone has ended.
 const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How far apart two looks at what cannot be waited for are.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// How a wait with a limit has ended: [`PidNamespace::wait_within`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// Some process is still there, or the job's supervisor has not said yet how it has ended.
+    TimedOut,
+    /// All are gone, and this is how it has ended, as far as that can be known.
+    Ended(Option<ExitStatus>),
+}
 
 impl PidNamespace {
     /// Kills number 1, and with it the namespace. Does not wait: [`wait`](Self::wait) does.
@@ -19,9 +32,12 @@ impl PidNamespace {
     /// # Errors
     /// `EPERM`. That it is dead already is none.
     pub fn destroy(&self) -> io::Result<()> {
-        match pidfd::send_signal(self.number_one(), Signal::KILL) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
+        match self.engine {
+            Engine::Subreaper => {
+                let warden = self.number_one.as_ref().map(|_| self.pidfd());
+                engine::kill_kept(warden, self.number_one())
+            }
+            _ => engine::send_signal(self.number_one(), Signal::KILL),
         }
     }
 
@@ -89,7 +105,9 @@ impl PidNamespace {
     /// # Errors
     /// None in practice.
     pub fn wait_gone(&self) -> io::Result<()> {
-        poll::readable([self.pidfd.as_fd()], None)?;
+        for last in self.last_ones() {
+            poll::readable([last], None)?;
+        }
         Ok(())
     }
 
@@ -98,7 +116,42 @@ impl PidNamespace {
     /// # Errors
     /// None in practice.
     pub fn wait_timeout(&self, timeout: Duration) -> io::Result<bool> {
-        Ok(poll::readable([self.pidfd.as_fd()], Some(timeout))?[0])
+        let start = Instant::now();
+        for last in self.last_ones() {
+            let left = timeout.saturating_sub(start.elapsed());
+            if !poll::readable([last], Some(left))?[0] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits as [`wait`](Self::wait), but not longer than `timeout`. A supervisor that is stopped does not say how its job
+    /// has ended.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn wait_within(&self, timeout: Duration) -> io::Result<Waited> {
+        let start = Instant::now();
+        if !self.wait_timeout(timeout)? {
+            return Ok(Waited::TimedOut);
+        }
+        while let Some(entry) = &self.entry
+            && !entry.is_left()?
+        {
+            // No lock can be waited for with a limit.
+            if start.elapsed() >= timeout {
+                return Ok(Waited::TimedOut);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        self.last_word().map(Waited::Ended)
+    }
+
+    /// When both have ended, all have. Mostly that is one process, or the end of the first is after that of the second;
+    /// only a keeper may have lost its warden.
+    fn last_ones(&self) -> [BorrowedFd<'_>; 2] {
+        [self.pidfd(), self.number_one()]
     }
 
     fn last_word(&self) -> io::Result<Option<ExitStatus>> {

@@ -116,17 +116,19 @@ impl World {
     }
 
     /// Says whether `init`, which is no number 1 for the kernel, holds `pid` together with others.
-    pub(super) fn is_in_family(&self, pid: u32, engine: Engine, init: u32) -> bool {
+    fn is_in_family(&self, pid: u32, engine: Engine, init: u32) -> bool {
+        self.depth_in_family(pid, engine, init).is_some()
+    }
+
+    /// How many generations `pid` is below the top of the family that `init` holds together; `None` if it is in another.
+    /// Of several families that it is in, the one in which it is the least deep is in the others.
+    pub(super) fn depth_in_family(&self, pid: u32, engine: Engine, init: u32) -> Option<usize> {
         let root = match engine {
             Engine::Ptrace => self.processes.get(&init).map_or(init, |seen| seen.ppid),
             _ => init,
         };
-        (pid == init || pid != root) && self.is_below(pid, root)
-    }
-
-    /// Says whether `pid` is `ancestor` or one of its descendants.
-    fn is_below(&self, pid: u32, ancestor: u32) -> bool {
-        self.line_up(pid).any(|pid| pid == ancestor)
+        let is_supervisor = pid == root && pid != init;
+        self.line_up(pid).position(|pid| pid == root).filter(|_| !is_supervisor)
     }
 
     /// `pid`, its parent, and so on up to the top.
@@ -188,6 +190,11 @@ fn see(pid: u32) -> Option<Seen> {
 /// Which PID namespace the caller is in, as far as /proc is there to tell.
 pub(crate) fn own_id() -> Option<u64> {
     namespace_id(Path::new("/proc/self/ns/pid"))
+}
+
+/// Which PID namespace `pid` is in, if the caller may know.
+pub(super) fn id_of(pid: u32) -> Option<u64> {
+    namespace_id(Path::new(&format!("/proc/{pid}/ns/pid")))
 }
 
 /// The inode number of the namespace that a link such as `/proc/self/ns/pid` names: `pid:[4026531836]`.

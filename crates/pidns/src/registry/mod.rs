@@ -90,8 +90,9 @@ pub fn check_name(name: &str) -> Result<(), BadName> {
     }
 }
 
-fn is_number(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_digit())
+/// Says whether `name` means a process.
+pub(crate) fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A job that is registered, as somebody else sees it.
@@ -110,11 +111,12 @@ impl Entry {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        if !file::is_locked(&file, ALIVE)? {
-            remove_stale(&path, &file);
+        let entry = Self { name: (!is_number(name)).then(|| name.to_owned()), file };
+        if entry.is_left()? {
+            remove_stale(&path, &entry.file);
             return Ok(None);
         }
-        Ok(Some(Self { name: (!is_number(name)).then(|| name.to_owned()), file }))
+        Ok(Some(entry))
     }
 
     /// What the supervisor says of the job now; `None` while the job is being started.
@@ -126,6 +128,11 @@ impl Entry {
 
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self { name: self.name.clone(), file: self.file.try_clone()? })
+    }
+
+    /// Says whether the supervisor is done with the job, or gone.
+    pub(crate) fn is_left(&self) -> io::Result<bool> {
+        Ok(!file::is_locked(&self.file, ALIVE)?)
     }
 
     /// Waits until the supervisor is done with the job, or gone.

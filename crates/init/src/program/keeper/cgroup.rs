@@ -56,6 +56,11 @@ impl Leaf {
         leaf
     }
 
+    /// There is none.
+    pub(super) fn none() -> Self {
+        Self { parent: -1, directory: -1, warden: 0 }
+    }
+
     /// Finds what the process `warden` has made in `parent`.
     pub(super) fn find(parent: i32, warden: i32) -> Self {
         let mut leaf = Self { parent, directory: -1, warden };

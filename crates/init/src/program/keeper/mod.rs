@@ -64,6 +64,13 @@ fn part(cgroup: i32) -> Result<Side, Errno> {
     })
 }
 
+/// Whether the warden has made a cgroup for the command.
+#[derive(Clone, Copy)]
+enum Cgroup {
+    Made,
+    None,
+}
+
 struct Keeper {
     /// A pidfd of the warden, and its number.
     warden: i32,
@@ -80,10 +87,15 @@ impl Keeper {
         // Whoever has this flag does not pass it on to its children. The warden has been able to have it.
         let _ = sys::become_subreaper();
         let ready = self.wait_for_warden();
-        let leaf = Leaf::find(self.cgroup, self.number);
+        let leaf = match ready {
+            // One of that name is somebody else's, whose warden has the same number in another PID namespace, or had it.
+            Ok(Cgroup::None) => Leaf::none(),
+            // Whether one was made before the warden was killed, nobody knows. It is only removed, if it is empty.
+            Ok(Cgroup::Made) | Err(Gone) => Leaf::find(self.cgroup, self.number),
+        };
         let started = ready
             .map_err(|Gone| FAILED)
-            .and_then(|()| self.start(config, command, environment, &leaf));
+            .and_then(|_| self.start(config, command, environment, &leaf));
         let code = match started {
             Ok(mut job) => job.live(),
             Err(code) => code,
@@ -117,14 +129,17 @@ impl Keeper {
         Job::new(config, command, Descendants { warden: self.warden }).ok_or(FAILED)
     }
 
-    fn wait_for_warden(&self) -> Result<(), Gone> {
+    fn wait_for_warden(&self) -> Result<Cgroup, Gone> {
         loop {
             let mut fds = [PollFd::input(self.ready), PollFd::input(self.warden)];
             let _ = sys::poll(&mut fds, None);
             let [ready, warden] = &fds;
             if ready.is_ready() {
+                let mut news = [0; 8];
+                let _ = sys::read(self.ready, &mut news);
                 sys::close(self.ready);
-                return Ok(());
+                let made = u64::from_ne_bytes(news) == warden::READY_WITH_CGROUP;
+                return Ok(if made { Cgroup::Made } else { Cgroup::None });
             }
             if warden.is_ready() {
                 return Err(Gone);

@@ -4,10 +4,14 @@ use super::cgroup::Leaf;
 use super::sweep;
 use crate::program::supervise::{self, FAILED};
 use crate::program::sys::{self, Change, Changes, Disposition, Errno, PollFd, Usage};
-use crate::protocol::WATCH_FD;
+use crate::protocol::{WARDEN, WATCH_FD};
 
 /// How long a keeper may take once the supervisor has gone. Longer than [`sweep::PATIENCE_NS`].
 const KEEPERS_TIME_NS: u64 = 2 * sweep::PATIENCE_NS;
+
+/// What the warden adds to the counter once it is ready: with a cgroup that it has made for the command, or without.
+const READY: u64 = 1;
+pub(super) const READY_WITH_CGROUP: u64 = 2;
 
 pub(super) struct Warden {
     /// A pidfd of the keeper.
@@ -25,10 +29,12 @@ impl Warden {
         // To be killed by a signal to the caller's group at the same time as others would be the end of all guarding.
         // Cannot fail: a process that has just been made leads no group.
         let _ = sys::lead_session();
-        let leaf = Leaf::make(cgroup);
-        let _ = sys::write(ready, &1_u64.to_ne_bytes());
-        sys::set_name(c"pidns-warden");
+        sys::set_name(WARDEN);
+        // Before the command can start: with SIGCHLD ignored, nobody would be told how the keeper has ended.
         sys::set_disposition(sys::SIGCHLD, Disposition::Default);
+        let leaf = Leaf::make(cgroup);
+        let news = if leaf.directory().is_some() { READY_WITH_CGROUP } else { READY };
+        let _ = sys::write(ready, &news.to_ne_bytes());
         supervise::close_standard_fds();
         let [parent, directory] = leaf.fds();
         supervise::close_strangers([keeper, parent, directory]);

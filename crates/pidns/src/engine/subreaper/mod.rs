@@ -19,6 +19,7 @@ mod cgroup;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use pidns_init::protocol::{CGROUP_FD, RequestKind, Role, TARGET_FD};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
@@ -150,6 +151,13 @@ impl Job for Family {
         self.control.as_fd()
     }
 
+    /// The pidfd of a warden that somebody has killed is readable, and tells nothing: the keeper is still at work.
+    fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        let end =
+            if matches!(self.warden_is_gone(), Ok(true)) { self.news() } else { self.pidfd() };
+        [self.news(), end]
+    }
+
     fn next_event(&mut self) -> io::Result<Option<Event>> {
         loop {
             match self.control.receive(Mode::NonBlock) {
@@ -157,7 +165,12 @@ impl Job for Family {
                 Ok(Packet::Stuck(stuck)) => self.stuck.push(stuck),
                 Ok(Packet::Closed) => return Ok(Some(Event::Gone)),
                 Ok(_) => {}
-                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::AGAIN) => {
+                    if self.warden_is_gone()? {
+                        self.continue_keeper();
+                    }
+                    return Ok(None);
+                }
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -175,10 +188,8 @@ impl Job for Family {
         Ok(self.control.request(RequestKind::Go, 0)?)
     }
 
-    /// The keeper's end is all others': the warden sees to it, also if somebody has stopped it.
     fn kill(&self) -> io::Result<()> {
-        send_signal(&self.warden.pidfd, Signal::CONT)?;
-        send_signal(&self.keeper.pidfd, Signal::KILL)
+        kill(Some(self.warden.pidfd.as_fd()), self.keeper.pidfd.as_fd())
     }
 
     fn reap(&mut self) -> io::Result<Option<ExitStatus>> {
@@ -191,15 +202,43 @@ impl Job for Family {
     }
 }
 
+/// Ends what a keeper keeps. The keeper's end is all others': the warden sees to it, also if somebody has stopped it. A
+/// keeper that has no warden any more is about to end all itself, unless somebody has stopped it, and nobody else would.
+pub(crate) fn kill(warden: Option<BorrowedFd<'_>>, keeper: BorrowedFd<'_>) -> io::Result<()> {
+    match warden {
+        Some(warden) if !is_gone(warden)? => {
+            send_signal(warden, Signal::CONT)?;
+            send_signal(keeper, Signal::KILL)
+        }
+        _ => send_signal(keeper, Signal::CONT),
+    }
+}
+
+fn is_gone(process: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(poll::readable([process], Some(Duration::ZERO))?[0])
+}
+
 impl Family {
+    fn warden_is_gone(&self) -> io::Result<bool> {
+        is_gone(self.warden.pidfd.as_fd())
+    }
+
+    /// If somebody has stopped it, it cannot do what the warden would have done.
+    fn continue_keeper(&self) {
+        // Not allowed to those who have taken other credentials meanwhile; they wait.
+        let _ = send_signal(&self.keeper.pidfd, Signal::CONT);
+    }
+
     /// Waits for the end of both, and so for that of all others. The warden's status tells how the keeper ended.
     fn await_end(&mut self) -> io::Result<Option<ExitStatus>> {
         let warden = collect(&self.warden.pidfd)?;
         // One that has outlived the warden is still at work.
+        self.continue_keeper();
         poll::readable([self.keeper.pidfd.as_fd()], None)?;
         while self.next_event()?.is_some_and(|event| event != Event::Gone) {}
-        if let Some(cgroup) = &self.cgroup {
-            // The warden has removed it, unless somebody has killed it just before.
+        let was_killed = warden.is_none_or(|warden| warden.signal().is_some());
+        if let Some(cgroup) = self.cgroup.as_ref().filter(|_| was_killed) {
+            // Warden or keeper remove it, unless the one was killed just before and the other has not seen that.
             let _ = fd::remove_directory(cgroup, &format!("pidns-{}", self.warden.pid));
         }
         Ok(warden.map(|warden| {
