@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, Write};
 use std::process::{self, Child, ChildStdin, Stdio};
 
-use pidns::{Command, Engine, OpenError, PidNamespace};
-use pidns_testkit::{Lines, again, find, proc, skipped};
+use pidns::{Command, Engine, OpenError, PidNamespace, Signal};
+use pidns_testkit::{Lines, again, eventually, find, proc, skipped};
+use rustix::process::{Pid, Signal as Kill, kill_process};
 
 /// The number that was given last in the caller's PID namespace: proc_sys_kernel(5).
 const LAST: &str = "/proc/sys/kernel/ns_last_pid";
@@ -22,9 +24,13 @@ fn unique(name: &str) -> String {
     format!("test-{name}-{}", process::id())
 }
 
+/// Without a name if that is empty.
 fn sleeper(name: &str, engine: Engine) -> Command {
     let mut command = Command::new("sleep");
-    command.arg("300").engine(engine).name(name);
+    command.arg("300").engine(engine);
+    if !name.is_empty() {
+        command.name(name);
+    }
     command
 }
 
@@ -176,6 +182,68 @@ fn look_at_twins(test: &str, engine: Engine) {
         assert_eq!(of_supervisor, supervisor.namespace(), "{engine:?}");
         assert_eq!(found.name(), Some(name.as_str()));
     }
+}
+
+#[test]
+fn two_of_the_same_number_and_no_name_are_both_listed() {
+    const TEST: &str = "two_of_the_same_number_and_no_name_are_both_listed";
+    match again::role().as_deref() {
+        None => as_root_of_new_namespaces(TEST),
+        Some("outer") => {
+            let mut both = [(); 2].map(|()| Supervisor::new(TEST, "", "inner"));
+            both.iter_mut().for_each(|one| one.order(50));
+            let [first, second] = both.each_mut().map(|one| one.job().0);
+            assert_eq!(first, second);
+            let list = PidNamespace::list().unwrap();
+            let listed = list.iter().filter(|one| one.engine == Engine::Subreaper);
+            let namespaces: BTreeSet<_> = listed.map(|one| namespace_of(one.init_pid)).collect();
+            assert_eq!(namespaces, both.iter().map(Supervisor::namespace).collect());
+        }
+        Some(_) => supervise(Engine::Subreaper),
+    }
+}
+
+#[test]
+fn whoever_gets_the_number_of_a_job_that_has_ended_is_left_alone() {
+    const TEST: &str = "whoever_gets_the_number_of_a_job_that_has_ended_is_left_alone";
+    match again::role() {
+        None => as_root_of_new_namespaces(TEST),
+        Some(_) => {
+            for engine in [Engine::Kernel, Engine::Ptrace, Engine::Subreaper] {
+                use_number_again(engine);
+            }
+        }
+    }
+}
+
+fn use_number_again(engine: Engine) {
+    let mut job = match sleeper("", engine).spawn() {
+        Err(error) if engine == Engine::Ptrace => return skipped!("no ptrace here: {error}"),
+        other => other.unwrap(),
+    };
+    let (namespace, init) = (job.namespace().unwrap(), job.init_pid());
+    job.kill().unwrap();
+    job.wait().unwrap();
+    fs::write(LAST, (init - 1).to_string()).unwrap();
+    let shell = ["-c", "sleep 300 & echo ready; wait"];
+    let mut parent =
+        process::Command::new("sh").args(shell).stdout(Stdio::piped()).spawn().unwrap();
+    assert_eq!(parent.id(), init, "{engine:?}");
+    let mut lines = Lines::new(parent.stdout.take().unwrap());
+    lines.until("ready");
+    let errno = |result: std::io::Result<()>| result.unwrap_err().raw_os_error();
+    assert_eq!(errno(namespace.signal(Signal::KILL)), Some(3), "{engine:?}");
+    assert_eq!(errno(namespace.tree().map(drop)), Some(3), "{engine:?}");
+    namespace.destroy().unwrap();
+    assert!(parent.try_wait().unwrap().is_none());
+    // One who had been killed would have ended it.
+    let children = fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
+    let child: u32 = children.trim().parse().unwrap();
+    eventually("it sleeps on", || proc::state(child) == Some('S'));
+    for pid in [child, init] {
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Kill::KILL).unwrap();
+    }
+    parent.wait().unwrap();
 }
 
 #[test]

@@ -15,7 +15,9 @@ use pidns::{Command, Engine, PidNamespace, Signal, Stdio};
 use pidns_testkit::proc::Seen;
 use pidns_testkit::{Lines, Mark, PATIENCE, again, eventually, proc, user};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Signal as Kill, kill_process, kill_process_group, pidfd_send_signal};
+use rustix::process::{
+    Pid, Signal as Kill, kill_process, kill_process_group, pidfd_send_signal, set_child_subreaper,
+};
 use support::Running;
 
 /// How often each is killed.
@@ -168,6 +170,21 @@ fn a_keeper_that_outlives_the_warden_is_waited_for() {
     let left = all.iter().filter(|seen| seen.is_alive()).count();
     assert_eq!(left, 0);
     eventually("the keeper is reaped", || all.iter().all(|seen| !seen.is_there()));
+}
+
+#[test]
+fn a_caller_that_adopts_the_keeper_reaps_it() {
+    const NAME: &str = "a_caller_that_adopts_the_keeper_reaps_it";
+    if again::role().is_none() {
+        return again::run(&mut again::command(NAME, "subreaper"));
+    }
+    set_child_subreaper(Some(Pid::INIT)).unwrap();
+    let mut running = Running::start_command(shell("sleep 300 & echo ready; read end"));
+    let all = running.everybody(3 + 1);
+    let _stdin = running.child.stdin.take();
+    pidfd_send_signal(running.child.pidfd(), Kill::KILL).unwrap();
+    assert_eq!(running.child.wait().unwrap().signal(), Some(Signal::KILL));
+    running.assert_gone(&all);
 }
 
 /// A job whose keeper has been stopped, and whose warden has been killed then. It does not end by itself.

@@ -3,10 +3,12 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 
 use crate::{Errno, Result};
@@ -17,6 +19,18 @@ use crate::{Errno, Result};
 /// `EMFILE`, `ENFILE`; `EACCES` or `EPERM` where a filter forbids sockets.
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
     rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+}
+
+/// Connects to the stream socket at `path`, without waiting for a place in its queue; close-on-exec. See connect(2), unix(7).
+///
+/// # Errors
+/// `ECONNREFUSED` where nobody listens any more, `EAGAIN` where too many wait to be accepted, `ENOENT`.
+pub fn connect(path: &Path) -> Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::io::ioctl_fionbio(&socket, false)?;
+    Ok(socket.into())
 }
 
 /// Sends one packet, without a SIGPIPE. See send(2).

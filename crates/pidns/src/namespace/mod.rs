@@ -15,6 +15,9 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::Duration;
+
+use pidns_sys::{Errno, poll};
 
 pub use list::Summary;
 pub use open::OpenError;
@@ -175,6 +178,7 @@ impl PidNamespace {
     fn look_at_all(&self, pids: Vec<u32>) -> io::Result<Vec<Process>> {
         // An error here, and not for one of the others, means that nothing can be seen.
         fs::metadata(format!("/proc/{}", self.init))?;
+        self.still_there()?;
         let now = process::uptime()?;
         let level = self.level();
         let mut found: Vec<Process> =
@@ -202,6 +206,14 @@ impl PidNamespace {
                 (_, parent) if parent == self.init => self.number,
                 _ => None,
             };
+        }
+    }
+
+    /// Fails with `ESRCH` if number 1 has ended. As long as it has not, its number was its own when it was looked at.
+    fn still_there(&self) -> io::Result<()> {
+        match poll::readable([self.number_one()], Some(Duration::ZERO))? {
+            [false] => Ok(()),
+            [true] => Err(Errno::SRCH.into()),
         }
     }
 

@@ -51,10 +51,11 @@ impl PidNamespace {
             return Ok(pidfd::send_signal(self.number_one(), signal)?);
         };
         let command = pidfd::open(pid)?;
-        // Once it is held, look whether it is still the command.
+        // Once it is held, look whether it is still the command, of the number 1 that is held.
         if self.command_pid()? != Some(pid) {
             return Err(Errno::SRCH.into());
         }
+        self.still_there()?;
         Ok(pidfd::send_signal(&command, signal)?)
     }
 

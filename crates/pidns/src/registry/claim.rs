@@ -11,6 +11,7 @@ use pidns_sys::file::{self, Lock, Wait};
 
 use super::record::Record;
 use super::{ALIVE, Entry, check_name, directory};
+use crate::namespace;
 
 /// A name that this process holds until it drops it or ends.
 #[derive(Debug)]
@@ -36,7 +37,14 @@ impl Claim {
     /// # Errors
     /// Those of the file system.
     pub(crate) fn number(init: u32) -> io::Result<Self> {
-        Self::take(&init.to_string())
+        match Self::take(&init.to_string()) {
+            // In another PID namespace, that number is another job's.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let id = namespace::own_id().ok_or(error)?;
+                Self::take(&format!("{init}{id}"))
+            }
+            other => other,
+        }
     }
 
     fn take(name: &str) -> io::Result<Self> {

@@ -15,11 +15,11 @@ mod record;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pidns_sys::file::{self, Lock, Wait};
+use pidns_sys::{Errno, socket};
 
 pub(crate) use claim::Claim;
 pub(crate) use record::Record;
@@ -217,9 +217,7 @@ pub(crate) fn new_door() -> io::Result<PathBuf> {
 }
 
 fn remove_closed(path: &Path) {
-    let refused = UnixStream::connect(path)
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-    if refused {
+    if matches!(socket::connect(path), Err(Errno::CONNREFUSED)) {
         let _ = fs::remove_file(path);
     }
 }
@@ -255,5 +253,20 @@ mod tests {
         ] {
             assert_eq!(check_name(bad), Err(why), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_door_is_removed_once_nobody_is_behind_it_and_nobody_waits_at_it() {
+        let path = std::env::temp_dir().join(format!("pidns-test-door-{}", std::process::id()));
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        // A queue for one, who is never answered.
+        rustix::net::listen(&listener, 0).unwrap();
+        let _waiting = socket::connect(&path).unwrap();
+        assert_eq!(socket::connect(&path).err(), Some(Errno::AGAIN));
+        remove_closed(&path);
+        assert!(path.exists());
+        drop(listener);
+        remove_closed(&path);
+        assert!(!path.exists());
     }
 }

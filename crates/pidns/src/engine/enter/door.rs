@@ -120,7 +120,8 @@ pub(super) fn take_in(
 }
 
 fn knock(path: &Path) -> io::Result<UnixStream> {
-    let stream = UnixStream::connect(path)?;
+    // A supervisor that is stopped accepts nobody.
+    let stream = socket::connect(path)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)

@@ -25,6 +25,7 @@ use pidns_init::protocol::{CGROUP_FD, RequestKind, Role, TARGET_FD};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
+use pidns_sys::wait::{self, Wanted};
 use pidns_sys::{Errno, fd, poll, privilege};
 
 use super::control::{Control, Packet, Stuck};
@@ -235,6 +236,8 @@ impl Family {
         // One that has outlived the warden is still at work.
         self.continue_keeper();
         poll::readable([self.keeper.pidfd.as_fd()], None)?;
+        // Its new parent is the caller, if that adopts orphans.
+        let _ = wait::change_of(&self.keeper.pidfd, Wanted::EXITED | Wanted::NOHANG);
         while self.next_event()?.is_some_and(|event| event != Event::Gone) {}
         let was_killed = warden.is_none_or(|warden| warden.signal().is_some());
         if let Some(cgroup) = self.cgroup.as_ref().filter(|_| was_killed) {
