@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 
 use pidns_testkit::Terminal;
-use steer::{Foreign, Job, PIDNS, eventually, have, json, lives, output, pidns, stderr, stdout};
+use steer::{
+    BEGUN, Foreign, Job, PIDNS, eventually, have, json, lives, output, pidns, stderr, stdout,
+};
 
 const ENGINES: [&str; 3] = ["kernel", "ptrace", "subreaper"];
 
@@ -236,7 +238,7 @@ fn a_container_with_a_root_of_its_own_is_entered() {
 fn what_a_command_leaves_behind_stays_with_the_namespace() {
     for engine in INSIDE {
         let Some(job) = job(engine, "stays") else { continue };
-        let out = exec(&job.name, "sleep 1234 >/dev/null 2>&1 & echo done");
+        let out = exec(&job.name, &format!("sleep 1234 >/dev/null 2>&1 & {BEGUN}; echo done"));
         assert_eq!(stdout(&out), "done\n");
         let tree = json(&output(&mut pidns(&["ps", "--json", &job.name])));
         let left = tree["processes"].as_array().expect("a list").iter();

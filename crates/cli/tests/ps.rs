@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use serde_json::Value;
-use steer::{Foreign, Job, json, output, pidns, stderr, stdout};
+use steer::{BEGUN, Foreign, Job, json, output, pidns, stderr, stdout};
 
 fn list() -> Vec<Value> {
     let list = json(&output(&mut pidns(&["ps", "--json"])));
@@ -44,7 +44,8 @@ fn the_tree_of_a_job_has_both_numbers() {
 
 fn tree_of(engine: &str) {
     let name = format!("tree-{engine}");
-    let Some(job) = Job::start(engine, &name, "sleep 1000 & echo ready; read x") else { return };
+    let script = format!("sleep 1000 & {BEGUN}; echo ready; read x");
+    let Some(job) = Job::start(engine, &name, &script) else { return };
     let tree = json(&output(&mut pidns(&["ps", "--json", &job.name])));
     let processes = tree["processes"].as_array().expect("a list");
     let numbers: Vec<_> = processes.iter().map(|process| process["number"].as_u64()).collect();

@@ -7,6 +7,7 @@ use std::process::{Child as StdChild, Command as Std, Stdio as StdStdio};
 use std::time::{Duration, Instant};
 
 use pidns::{Child, Command, Engine, OpenError, PidNamespace, Signal, Stdio, Summary};
+use pidns_testkit::eventually;
 
 const PLENTY: Duration = Duration::from_secs(10);
 
@@ -101,7 +102,9 @@ fn a_namespace_of_others_is_found_listed_and_looked_into() {
     let tree = namespace.tree().expect("it can be looked at");
     let numbers: Vec<_> = tree.iter().map(|process| process.number).collect();
     assert_eq!((tree[0].pid, numbers), (foreign.init, vec![Some(1), Some(2)]));
-    assert_eq!(tree[1].command, ["sleep", "1000"]);
+    eventually("the second has become what it is to be", || {
+        namespace.tree().is_ok_and(|tree| tree[1].command == ["sleep", "1000"])
+    });
 }
 
 #[test]

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+/// In a script: until the last job in the background has become `sleep`.
+pub(crate) const BEGUN: &str = "until read -r comm </proc/$!/comm && [ $comm = sleep ]; do :; done";
+
 /// The program under test.
 pub(crate) const PIDNS: &str = env!("CARGO_BIN_EXE_pidns");
 
