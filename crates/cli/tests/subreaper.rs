@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use pidns_testkit::{Lines, Mark, Terminal, find, proc, skipped, user};
+use pidns_testkit::{Lines, Mark, Terminal, find, proc, program, skipped, user};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How often a supervisor is killed.
@@ -161,7 +161,7 @@ impl Setuid {
         let pidns = Path::new(env!("CARGO_BIN_EXE_pidns"));
         for (from, name, mode) in [(&*setpriv, "setpriv", 0o4755), (pidns, "pidns", 0o755)] {
             let to = place.path().join(name);
-            fs::copy(from, &to).unwrap();
+            program::copy(from, &to);
             everybody(&to, mode);
         }
         Some(Self { place, setpriv })

@@ -17,6 +17,7 @@ use pidns_sys::seccomp::{self, Rule, Verdict};
 use pidns_sys::signal::{self, Signal, SignalSet};
 use pidns_sys::wait::{self, Change, Wanted};
 use pidns_sys::{Errno, abi, environ, fd, pidfd, program, socket};
+use pidns_testkit::program as script;
 use pidns_testkit::{again, find, proc, skipped, user};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
@@ -293,15 +294,13 @@ fn the_first_path_that_can_be_executed_is() {
 
 #[test]
 fn a_script_without_an_interpreter_gets_its_arguments_from_the_shell() {
-    use std::os::unix::fs::PermissionsExt;
     let path = std::env::temp_dir().join(format!("pidns-script-{}", std::process::id()));
-    std::fs::write(&path, "exit $(($1 + $#))\n").unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    script::write(&path, "exit $(($1 + $#))\n");
     let c_path = CString::new(path.as_os_str().as_bytes()).unwrap();
     let launched = execute(HERE, &[], &[&c_path], &[c"name", c"40", c"x"]);
     assert_eq!(code(&launched.unwrap()), 42);
     // Without any argument at all, not even a name.
-    std::fs::write(&path, "exit $((7 + $#))\n").unwrap();
+    script::write(&path, "exit $((7 + $#))\n");
     let bare = execute(HERE, &[], &[&c_path], &[]);
     assert_eq!(code(&bare.unwrap()), 7);
     std::fs::remove_file(&path).unwrap();

@@ -14,6 +14,7 @@ mod mark;
 #[cfg(target_arch = "x86_64")]
 pub mod place;
 pub mod proc;
+pub mod program;
 mod terminal;
 pub mod user;
 

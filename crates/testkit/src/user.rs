@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use crate::{again, skipped};
+use crate::{again, program, skipped};
 
 /// A user without any privilege, and its group.
 pub const NOBODY: u32 = 65534;
@@ -111,13 +111,13 @@ impl Reachable {
         &self.0
     }
 
-    /// A copy of `program`: the way to the original may be closed to others.
+    /// A copy of a program: the way to the original may be closed to others.
     ///
     /// # Panics
     /// If it cannot be copied.
-    pub fn copy(&self, program: &Path) -> PathBuf {
-        let copy = self.0.join(program.file_name().expect("a program has a name"));
-        fs::copy(program, &copy).expect("a program can be copied");
+    pub fn copy(&self, original: &Path) -> PathBuf {
+        let copy = self.0.join(original.file_name().expect("a program has a name"));
+        program::copy(original, &copy);
         copy
     }
 }

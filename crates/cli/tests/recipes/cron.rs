@@ -13,9 +13,7 @@ fn the_line_runs_its_job_and_leaves_nothing() {
     let (home, daemon) = (Scratch::new(), Daemon::new());
     let program =
         format!("#!/bin/sh\necho done\nsh {:?} {}\n", file("leave-daemon.sh"), daemon.seconds());
-    let program = home.write("bin/synchronise", program);
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    pidns_testkit::program::write(&home.write("bin/synchronise", ""), &program);
 
     let mut shell = command("/bin/sh");
     let path =
