@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use pidns::{Signal, SignalSet, Stage};
-use pidns_testkit::{again, find, user};
+use pidns_testkit::{again, find, program, user};
 use support::{Mode, both};
 
 /// What `env -0` (or the like) prints, split.
@@ -129,16 +129,15 @@ libc.execve(program, array([program] + [word.encode() for word in sys.argv[2:]])
 
 #[test]
 fn the_program_is_found_by_the_commands_own_path() {
-    let directory = temporary("path");
-    let tool = directory.join("pidns-test-tool");
-    std::fs::write(&tool, "echo no interpreter line: $0 $1").unwrap();
-    executable(&tool, 0o755);
+    let directory = tempfile::tempdir().unwrap();
+    let tool = directory.path().join("pidns-test-tool");
+    program::write(&tool, "echo no interpreter line: $0 $1", 0o755);
     both(|mode| {
         let mut command = mode.command("pidns-test-tool");
         command.env("PATH", "/usr/bin:/bin");
         assert_eq!(command.spawn().unwrap_err().errno(), 2);
         let mut path = OsString::from("/nonexistent::");
-        path.push(&directory);
+        path.push(directory.path());
         path.push(":/bin");
         command.arg("arg").env("PATH", path);
         let output = command.output().unwrap();
@@ -149,21 +148,18 @@ fn the_program_is_found_by_the_commands_own_path() {
         assert_eq!((error.stage(), error.errno()), (Stage::Exec, 13));
         executable(&tool, 0o755);
     });
-    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
 fn the_directory_is_entered_before_the_program_is_looked_for() {
-    let directory = temporary("directory");
-    let tool = directory.join("tool");
-    std::fs::write(&tool, "#!/bin/sh\npwd").unwrap();
-    executable(&tool, 0o755);
+    let directory = tempfile::tempdir().unwrap();
+    let tool = directory.path().join("tool");
+    program::write(&tool, "#!/bin/sh\npwd", 0o755);
     both(|mode| {
         let output = mode.command("./tool").current_dir(&directory).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(text.trim(), directory.canonicalize().unwrap().to_str().unwrap());
+        assert_eq!(text.trim(), directory.path().canonicalize().unwrap().to_str().unwrap());
     });
-    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
@@ -217,12 +213,6 @@ fn numbers_start_at_1_and_proc_is_the_namespaces_own() {
         // The command, those in its pipeline, and number 1.
         assert!(words[2] <= 5, "{text}");
     });
-}
-
-fn temporary(name: &str) -> std::path::PathBuf {
-    let directory = std::env::temp_dir().join(format!("pidns-{name}-{}", std::process::id()));
-    std::fs::create_dir(&directory).unwrap();
-    directory
 }
 
 fn executable(file: &std::path::Path, mode: u32) {

@@ -9,9 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use pidns::{Proc, SpawnError, Stage};
-use pidns_testkit::{Mark, again, find, skipped, user};
+use pidns_testkit::{Mark, again, find, program, skipped, user};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::{Mode, both};
+use tempfile::TempDir;
 
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
@@ -39,38 +40,21 @@ fn fails(command: &mut pidns::Command) -> SpawnError {
     error
 }
 
-/// A directory for one test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("pidns-{name}-{}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, content: &[u8], mode: u32) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
+/// A file in a directory for one test.
+fn file(directory: &TempDir, name: &str, content: &[u8], mode: u32) -> PathBuf {
+    let path = directory.path().join(name);
+    program::write(&path, content, mode);
+    path
 }
 
 #[test]
 fn programs_that_cannot_be_executed() {
-    let directory = Directory::new("exec");
-    let plain = directory.file("plain", b"#!/bin/sh\n", 0o644);
-    let lost = directory.file("lost", b"#!/nonexistent/interpreter\n", 0o755);
-    let round = directory.0.join("round");
+    let directory = TempDir::new().unwrap();
+    let plain = file(&directory, "plain", b"#!/bin/sh\n", 0o644);
+    let lost = file(&directory, "lost", b"#!/nonexistent/interpreter\n", 0o755);
+    let round = directory.path().join("round");
     std::os::unix::fs::symlink(&round, &round).unwrap();
-    let busy = directory.file("busy", b"\x7fELF", 0o755);
+    let busy = file(&directory, "busy", b"\x7fELF", 0o755);
     let _writer = fs::File::options().append(true).open(&busy).unwrap();
     both(|mode| {
         let errno = |program: &std::path::Path| {
@@ -81,7 +65,7 @@ fn programs_that_cannot_be_executed() {
         assert_eq!(errno("/nonexistent/program".as_ref()), ENOENT);
         assert_eq!(errno("".as_ref()), ENOENT);
         assert_eq!(errno(&plain), EACCES);
-        assert_eq!(errno(&directory.0), EACCES);
+        assert_eq!(errno(directory.path()), EACCES);
         assert_eq!(errno(&plain.join("below")), ENOTDIR);
         assert_eq!(errno(&lost), ENOENT);
         assert_eq!(errno(&round), ELOOP);
@@ -92,9 +76,9 @@ fn programs_that_cannot_be_executed() {
 
 #[test]
 fn a_file_of_no_known_format_is_for_the_shell() {
-    let directory = Directory::new("format");
-    let script = directory.file("script", b"exit 9\n", 0o755);
-    let empty = directory.file("empty", b"", 0o755);
+    let directory = TempDir::new().unwrap();
+    let script = file(&directory, "script", b"exit 9\n", 0o755);
+    let empty = file(&directory, "empty", b"", 0o755);
     both(|mode| {
         assert_eq!(mode.command(script.to_str().unwrap()).status().unwrap().code(), Some(9));
         assert_eq!(mode.command(empty.to_str().unwrap()).status().unwrap().code(), Some(0));

@@ -295,12 +295,12 @@ fn the_first_path_that_can_be_executed_is() {
 #[test]
 fn a_script_without_an_interpreter_gets_its_arguments_from_the_shell() {
     let path = std::env::temp_dir().join(format!("pidns-script-{}", std::process::id()));
-    script::write(&path, "exit $(($1 + $#))\n");
+    script::write(&path, "exit $(($1 + $#))\n", 0o755);
     let c_path = CString::new(path.as_os_str().as_bytes()).unwrap();
     let launched = execute(HERE, &[], &[&c_path], &[c"name", c"40", c"x"]);
     assert_eq!(code(&launched.unwrap()), 42);
     // Without any argument at all, not even a name.
-    script::write(&path, "exit $((7 + $#))\n");
+    script::write(&path, "exit $((7 + $#))\n", 0o755);
     let bare = execute(HERE, &[], &[&c_path], &[]);
     assert_eq!(code(&bare.unwrap()), 7);
     std::fs::remove_file(&path).unwrap();

@@ -3,8 +3,9 @@
 //! Another process writes them. A file that this one has open for writing is, for a moment, open in whatever child another
 //! thread makes just then too, and what is open for writing cannot be executed (`ETXTBSY`).
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Makes a copy of a program.
 ///
@@ -16,13 +17,20 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(copied.is_ok_and(|status| status.success()), "{from:?} is not copied to {to:?}");
 }
 
-/// Makes a file with this text that everybody may execute.
+/// Makes a file of this content and mode.
 ///
 /// # Panics
 /// If it cannot be made.
 #[track_caller]
-pub fn write(path: &Path, text: &str) {
-    let script = "printf %s \"$2\" >\"$1\" && chmod 755 \"$1\"";
-    let written = Command::new("sh").args(["-c", script, "sh"]).arg(path).arg(text).status();
-    assert!(written.is_ok_and(|status| status.success()), "{path:?} is not written");
+pub fn write(path: &Path, content: impl AsRef<[u8]>, mode: u32) {
+    let script = format!("cat >\"$0\" && chmod {mode:o} \"$0\"");
+    let mut shell = Command::new("sh");
+    let mut child =
+        shell.args(["-c", &script]).arg(path).stdin(Stdio::piped()).spawn().expect("sh is there");
+    let sent = child.stdin.take().expect("it is piped").write_all(content.as_ref());
+    let written = child.wait();
+    assert!(
+        sent.is_ok() && written.is_ok_and(|status| status.success()),
+        "{path:?} is not written"
+    );
 }

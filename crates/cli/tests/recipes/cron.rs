@@ -13,7 +13,7 @@ fn the_line_runs_its_job_and_leaves_nothing() {
     let (home, daemon) = (Scratch::new(), Daemon::new());
     let program =
         format!("#!/bin/sh\necho done\nsh {:?} {}\n", file("leave-daemon.sh"), daemon.seconds());
-    pidns_testkit::program::write(&home.write("bin/synchronise", ""), &program);
+    pidns_testkit::program::write(&home.write("bin/synchronise", ""), &program, 0o755);
 
     let mut shell = command("/bin/sh");
     let path =

@@ -122,10 +122,11 @@ impl Directory {
 
     /// Makes a file of that name, content and mode.
     pub(crate) fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
         let path = self.0.join(name);
-        std::fs::write(&path, content).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        // By another process: a child that another test makes just then would have it open too, and it could not be executed.
+        let script = format!("printf %s \"$1\" >\"$0\" && chmod {mode:o} \"$0\"");
+        let written = Command::new("sh").args(["-c", &script]).arg(&path).arg(content).status();
+        assert!(written.unwrap().success());
         path
     }
 }
