@@ -125,7 +125,8 @@ impl Directory {
         let path = self.0.join(name);
         // By another process: a child that another test makes just then would have it open too, and it could not be executed.
         let script = format!("printf %s \"$1\" >\"$0\" && chmod {mode:o} \"$0\"");
-        let written = Command::new("sh").args(["-c", &script]).arg(&path).arg(content).status();
+        let mut shell = std::process::Command::new("sh");
+        let written = shell.args(["-c", &script]).arg(&path).arg(content).status();
         assert!(written.unwrap().success());
         path
     }
