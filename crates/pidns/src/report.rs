@@ -27,7 +27,7 @@ pub struct Report {
     pub passed_over: Vec<PassedOver>,
     /// The host pid of number 1.
     pub init_pid: u32,
-    /// The command's number in its namespace, once it runs.
+    /// The command's number in its namespace, once it runs. Unknown if it has joined somebody's and ended at once.
     pub number: Option<u32>,
     /// How the command ended.
     #[cfg_attr(feature = "serde", serde(skip))]

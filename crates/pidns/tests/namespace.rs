@@ -229,10 +229,12 @@ fn a_command_can_join_a_job_and_is_a_child_of_its_own() {
     let mut job = ready("echo ready; read x; exit 3");
     let namespace = job.namespace().expect("it is there");
     let mut guest = Command::new("sh");
-    guest.args(["-c", "echo $$; readlink /proc/self/ns/pid; exit 7"]).stdout(Stdio::piped());
+    guest.args(["-c", "read x; echo $$; readlink /proc/self/ns/pid; exit 7"]);
+    guest.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut guest = namespace.spawn(&mut guest).expect("it can be entered");
     assert_eq!(guest.init_pid(), job.init_pid());
     let number = guest.report().number.expect("it has one");
+    drop(guest.stdin.take());
     let link = std::fs::read_link(format!("/proc/{}/ns/pid", job.init_pid())).expect("it is there");
     let mut text = String::new();
     let mut stdout = guest.stdout.take().expect("it is piped");
