@@ -27,7 +27,7 @@ pub fn is_root() -> bool {
 }
 
 /// Runs all tests of this test program but `this` again, as a user without privilege. `programs` are what they need;
-/// they find them by [`program`].
+/// they find them by [`program()`].
 ///
 /// # Panics
 /// If one fails.

@@ -246,10 +246,13 @@ impl Job {
         unsafe {
             let size = size_of::<Event>();
             let length = libc::recv(socket.as_raw_fd(), event.as_mut_ptr().cast(), size, 0);
+            let error = io::Error::last_os_error();
             match length {
                 0 => None,
                 n if n == size as isize => Some(event.assume_init()),
-                _ => panic!("recv: {length}: {}", io::Error::last_os_error()),
+                // It has ended with requests unread, which is told once, and before what it has sent.
+                -1 if error.kind() == io::ErrorKind::ConnectionReset => self.next(),
+                _ => panic!("recv: {length}: {error}"),
             }
         }
     }
