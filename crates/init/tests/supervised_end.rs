@@ -159,7 +159,8 @@ fn asked_to_end_with_grace_may_end_by_itself() {
 
 #[test]
 fn asked_twice_to_end_has_its_grace_all_the_same() {
-    let script = "trap 'echo asked; read line; exit 3' TERM; echo ready; while :; do sleep 1000 & wait; done";
+    // A child of the shell that is not yet `sleep` may lose a TERM to the handler that it is about to forget: KILL it.
+    let script = "trap 'echo asked; read line; kill -9 $!; exit 3' TERM; echo ready; while :; do sleep 1000 & wait; done";
     let mut setup = job::command(&["sh", "-c", script]).grace(60_000);
     let mut input = setup.pipe(0);
     let Some((mut job, mut output)) = start_ready(setup) else { return };
