@@ -65,7 +65,7 @@ mod tests {
         let mut looks = 0;
         let found = Awake::new(Duration::from_secs(60)).until(|| {
             looks += 1;
-            Ok((looks == 3).then_some("it"))
+            Ok((looks == 2).then_some("it"))
         });
         assert_eq!(found, Ok(Some("it")));
     }
