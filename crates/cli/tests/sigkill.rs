@@ -6,7 +6,7 @@ mod support;
 
 use std::process::Stdio;
 
-use pidns_testkit::{Lines, Mark, proc, user};
+use pidns_testkit::{Lines, Mark, eventually, proc, user};
 use support::sigkill::{STAY, killed_at_any_moment};
 use support::{kill, run};
 
@@ -42,6 +42,8 @@ fn killed(options: &[&str], whom: impl Fn(&proc::Seen) -> bool) -> Option<i32> {
     // The supervisor, number 1 or the guard, the command, and three more.
     let all = mark.wait_for(6);
     let target = all.iter().find(|seen| seen.pid != child.id() && whom(seen)).expect("it is there");
+    // Number 1 waits for its vfork to return, and tells of the start, before it waits for what comes.
+    eventually("it is where it stays", || proc::state(target.pid) == Some('S'));
     kill("9", &target.pid.to_string());
     let code = child.wait().unwrap().code();
     mark.assert_gone();
