@@ -38,9 +38,10 @@ impl Image {
     }
 
     /// Does `steps` in a child in new `namespaces`, and executes the image there for the command `args`.
-    /// The command's standard descriptors pass if `steps` has put them in place, and are closed if not.
+    /// The command's standard descriptors pass if `steps` has put them in place, and are closed if not. Afterwards the socket
+    /// closes with the image's end of it.
     pub(super) fn start(
-        &self,
+        self,
         namespaces: Namespaces,
         steps: Steps<'_>,
         args: &[CString],

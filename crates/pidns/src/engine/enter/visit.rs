@@ -49,8 +49,6 @@ pub(super) fn launch(namespace: &PidNamespace, spec: &Spec) -> Result<Box<dyn Jo
     }
     let env = Strings::new(as_c_strs(&spec.env));
     let visitor = image.start(Namespaces::empty(), steps, &spec.args, &env)?;
-    // The socket is to close with the visitor's end of it.
-    drop(image);
     match control.await_start() {
         // It is a child of the visitor, which is outside: so this is the caller's number.
         Ok(command) => {

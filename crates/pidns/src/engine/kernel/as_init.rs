@@ -45,8 +45,6 @@ pub(super) fn launch(spec: &Spec) -> Result<AsInit, SpawnError> {
         // Whatever it was, it was the guard that could not be had.
         _ => SpawnError::from_raw(Stage::Guard, error.errno()),
     })?;
-    // The socket is to close with the guard's end of it, also for the command, which waits for an answer.
-    drop(image);
     match start(spec, &env, &control) {
         Ok(command) => Ok(AsInit { command, guard, control, guarded: true, status: None }),
         Err(error) => {

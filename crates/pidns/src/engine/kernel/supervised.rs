@@ -32,8 +32,6 @@ pub(super) fn launch(spec: &Spec) -> Result<Supervised, SpawnError> {
     steps.stdio(spec);
     let env = Strings::new(as_c_strs(&spec.env));
     let init = image.start(namespaces, steps, &spec.args, &env)?;
-    // The socket is to close with number 1's end of it.
-    drop(image);
     match control.await_start() {
         Ok(number) => Ok(Supervised { init, control, number }),
         Err(error) => {

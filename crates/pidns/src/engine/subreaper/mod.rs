@@ -76,8 +76,6 @@ pub(crate) fn launch(spec: &Spec) -> Result<Box<dyn Job>, SpawnError> {
     let env = Strings::new(as_c_strs(&spec.env));
     let warden =
         image.start(Namespaces::empty(), steps, &spec.args, &env).map_err(not_a_namespace)?;
-    // The socket is to close with the others' ends of it.
-    drop(image);
     match hear_of_start(&control) {
         Ok((keeper, number)) => {
             let (stuck, end) = (Vec::new(), None);
