@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, poll};
+use pidns_sys::{Errno, pidfd, poll};
 
 use crate::engine::enter::Door;
 use crate::engine::{Chosen, Engine, Event, Job};
@@ -242,9 +242,7 @@ impl Child {
         }
         match self.state {
             State::Gone(status) => Ok(Some(status)),
-            State::Closing if poll::readable([self.pidfd()], Some(Duration::ZERO))?[0] => {
-                self.reap().map(Some)
-            }
+            State::Closing if pidfd::has_ended(self.pidfd())? => self.reap().map(Some),
             _ => Ok(None),
         }
     }

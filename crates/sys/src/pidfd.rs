@@ -1,9 +1,11 @@
 //! pidfds: handles of processes that never come to mean another process. See pidfd_open(2).
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags};
 
+use crate::poll;
 use crate::ptrace::Tid;
 use crate::ptrace::siginfo::SignalInfo;
 use crate::signal::Signal;
@@ -54,6 +56,14 @@ pub fn queue_signal(pidfd: impl AsFd, info: &SignalInfo) -> Result<()> {
         )
     };
     crate::signal::check(ret).map(drop)
+}
+
+/// Says whether the process of `pidfd` has ended: then its pidfd can be read. See pidfd_open(2).
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn has_ended(pidfd: impl AsFd) -> Result<bool> {
+    Ok(poll::readable([pidfd.as_fd()], Some(Duration::ZERO))?[0])
 }
 
 /// Sends `signal` to the process of `pidfd`. See pidfd_send_signal(2).

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pidns::{Change, Child, ExitStatus, Process, Signal, SignalSet};
 use pidns_sys::signal::{self, Taken};
-use pidns_sys::{poll, tty};
+use pidns_sys::{pidfd, poll, tty};
 
 use super::terminal::Terminal;
 use crate::exit::Failure;
@@ -133,7 +133,7 @@ fn is_stopped(child: &Child) -> bool {
     match child.namespace().and_then(|namespace| namespace.tree()) {
         Ok(tree) => tree.iter().any(|one| is_command(one) && matches!(one.state, 'T' | 't')),
         // Without a /proc it has to be believed. With one, number 1 is gone, and so is the command.
-        Err(_) => matches!(poll::readable([child.pidfd()], Some(Duration::ZERO)), Ok([false])),
+        Err(_) => matches!(pidfd::has_ended(child.pidfd()), Ok(false)),
     }
 }
 

@@ -15,9 +15,8 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use pidns_sys::{Errno, poll};
+use pidns_sys::{Errno, pidfd};
 
 pub use list::Summary;
 pub use open::OpenError;
@@ -211,10 +210,7 @@ impl PidNamespace {
 
     /// Fails with `ESRCH` if number 1 has ended. As long as it has not, its number was its own when it was looked at.
     fn still_there(&self) -> io::Result<()> {
-        match poll::readable([self.number_one()], Some(Duration::ZERO))? {
-            [false] => Ok(()),
-            [true] => Err(Errno::SRCH.into()),
-        }
+        if pidfd::has_ended(self.number_one())? { Err(Errno::SRCH.into()) } else { Ok(()) }
     }
 
     /// Where the supervisor answers, if it does.

@@ -1,12 +1,12 @@
 //! Finds a namespace by a name or by a process in it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
 use pidns_init::protocol::WARDEN;
-use pidns_sys::{Errno, pidfd, poll};
+use pidns_sys::{Errno, pidfd};
 
 use super::world::{self, World};
 use super::{PidNamespace, process};
@@ -114,7 +114,7 @@ impl PidNamespace {
             None => Self::around(pid, &world)?,
         };
         // What was read is about the process if it has been there all the time.
-        if is_gone(&held)? {
+        if pidfd::has_ended(&held)? {
             Err(OpenError::NoSuchProcess)
         } else {
             found.ok_or(OpenError::Outside)
@@ -125,7 +125,7 @@ impl PidNamespace {
     fn of_number_one(init: u32, world: &World) -> Result<Option<Self>, OpenError> {
         let pidfd = pidfd::open(init)?;
         let numbers = world.process(init).map(|seen| &seen.numbers);
-        if process::numbers_of(init).as_ref() != numbers || is_gone(&pidfd)? {
+        if process::numbers_of(init).as_ref() != numbers || pidfd::has_ended(&pidfd)? {
             return Err(OpenError::NoSuchProcess);
         }
         for entry in registry::all() {
@@ -169,7 +169,7 @@ impl PidNamespace {
             Engine::Subreaper => warden(init)?,
             _ => None,
         };
-        if !record.is(init) || is_gone(&number_one)? {
+        if !record.is(init) || pidfd::has_ended(&number_one)? {
             return Ok(None);
         }
         let (pidfd, number_one) = match last {
@@ -194,11 +194,6 @@ fn warden(keeper: u32) -> Result<Option<OwnedFd>, OpenError> {
     let is_warden = name.is_some_and(|name| name.as_bytes() == WARDEN.to_bytes());
     // It has its child as long as it lives.
     Ok(Some(held).filter(|_| is_warden && parent().is_ok_and(|parent| parent == before)))
-}
-
-/// Says whether the process has ended.
-fn is_gone(pidfd: &OwnedFd) -> io::Result<bool> {
-    Ok(poll::readable([pidfd.as_fd()], Some(Duration::ZERO))?[0])
 }
 
 impl Record {

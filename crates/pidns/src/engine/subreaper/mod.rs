@@ -19,14 +19,13 @@ mod cgroup;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
 
 use pidns_init::protocol::{CGROUP_FD, RequestKind, Role, TARGET_FD};
 use pidns_sys::launch::{Launched, Namespaces, Strings};
 use pidns_sys::signal::Signal;
 use pidns_sys::socket::Mode;
 use pidns_sys::wait::{self, Wanted};
-use pidns_sys::{Errno, fd, poll, privilege};
+use pidns_sys::{Errno, fd, pidfd, poll, privilege};
 
 use super::control::{Control, Packet, Stuck};
 use super::image::Image;
@@ -205,7 +204,7 @@ impl Job for Family {
 /// keeper that has no warden any more is about to end all itself, unless somebody has stopped it, and nobody else would.
 pub(crate) fn kill(warden: Option<BorrowedFd<'_>>, keeper: BorrowedFd<'_>) -> io::Result<()> {
     match warden {
-        Some(warden) if !is_gone(warden)? => {
+        Some(warden) if !pidfd::has_ended(warden)? => {
             send_signal(warden, Signal::CONT)?;
             send_signal(keeper, Signal::KILL)
         }
@@ -213,13 +212,9 @@ pub(crate) fn kill(warden: Option<BorrowedFd<'_>>, keeper: BorrowedFd<'_>) -> io
     }
 }
 
-fn is_gone(process: BorrowedFd<'_>) -> io::Result<bool> {
-    Ok(poll::readable([process], Some(Duration::ZERO))?[0])
-}
-
 impl Family {
     fn warden_is_gone(&self) -> io::Result<bool> {
-        is_gone(self.warden.pidfd.as_fd())
+        Ok(pidfd::has_ended(&self.warden.pidfd)?)
     }
 
     /// If somebody has stopped it, it cannot do what the warden would have done.
