@@ -124,6 +124,9 @@ impl Cause {
                 remedy("or give the container the privilege", "--cap-add=SYS_ADMIN"),
             ],
             Self::LimitIsZero { sysctl } => vec![sysctl_set(sysctl, 10_000)],
+            Self::LimitReached { sysctl, value } if *value > Some(MOST / 2) => {
+                vec![advice(&format!("raise {sysctl} outside of this user namespace"))]
+            }
             Self::LimitReached { sysctl, value } => {
                 vec![sysctl_set(sysctl, value.unwrap_or(0).saturating_mul(2).max(10_000))]
             }
@@ -183,6 +186,9 @@ impl Cause {
 fn remedy(what: &str, how: &str) -> Remedy {
     Remedy { what: what.to_owned(), how: Some(how.to_owned()) }
 }
+
+/// No limit can be set to more, and new user namespaces have this: it is another's that is reached.
+const MOST: u64 = i32::MAX as u64;
 
 fn advice(what: &str) -> Remedy {
     Remedy { what: what.to_owned(), how: None }

@@ -130,6 +130,11 @@ fn a_limit_is_named_by_the_first_namespace_that_was_refused() {
         refused(&mut facts.clones.mount, Errno::NOSPC);
     });
     assert_eq!(mount, Cause::LimitReached { sysctl: "user.max_mnt_namespaces", value: Some(7) });
+    assert_eq!(mount.remedies()[0].how.as_deref(), Some("sysctl -w user.max_mnt_namespaces=10000"));
+    let of_another =
+        Cause::LimitReached { sysctl: "user.max_pid_namespaces", value: Some(i32::MAX as u64) };
+    assert_eq!(of_another.remedies()[0].how, None);
+    assert!(of_another.remedies()[0].what.contains("outside of this user namespace"));
 }
 
 #[test]
