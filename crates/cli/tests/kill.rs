@@ -5,7 +5,7 @@ mod steer;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use steer::{Foreign, Job, eventually, json, lives, output, pidns, stderr};
+use steer::{Foreign, Job, eventually, json, lives, output, pidns, status_soon, stderr};
 
 const ENGINES: [&str; 3] = ["kernel", "ptrace", "subreaper"];
 
@@ -127,12 +127,7 @@ fn a_supervisor_that_is_stopped_makes_nobody_wait_longer_than_asked() {
     eventually("it has found its target", || holds_a_pidfd(wait.id()));
     rustix::process::kill_process(supervisor, rustix::process::Signal::STOP).expect("it is ours");
     drop(job.stdin.take());
-    let mut status = None;
-    let start = Instant::now();
-    while status.is_none() && start.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(5));
-        status = wait.try_wait().expect("it is ours");
-    }
+    let status = status_soon(&mut wait);
     rustix::process::kill_process(supervisor, rustix::process::Signal::CONT).expect("it is ours");
     wait.wait().expect("it is ours");
     assert_eq!(job.run.wait().expect("it is ours").code(), Some(7));

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use serde_json::Value;
-use steer::{BEGUN, Foreign, Job, json, output, pidns, stderr, stdout};
+use steer::{BEGUN, Foreign, Job, json, output, pidns, status_soon, stderr, stdout};
 
 fn list() -> Vec<Value> {
     let list = json(&output(&mut pidns(&["ps", "--json"])));
@@ -130,17 +130,10 @@ fn watching_ends_when_nobody_reads_any_more() {
         let mut stdout = BufReader::new(watch.stdout.take().expect("it is piped"));
         stdout.read_line(&mut line).expect("it can be read");
         drop(stdout);
-        let mut status = None;
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            steer::eventually("it ends", || {
-                status = watch.try_wait().expect("it is ours");
-                status.is_some()
-            });
-        }));
+        let status = status_soon(&mut watch);
         let _ = watch.kill();
         watch.wait().expect("it is ours");
-        assert!(ended.is_ok(), "it goes on");
-        assert_eq!(status.and_then(|status| status.code()), Some(0), "{args:?}");
+        assert_eq!(status.expect("it goes on").code(), Some(0), "{args:?}");
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// In a script: until the last job in the background has become `sleep`.
-pub(crate) const BEGUN: &str = "until read -r comm </proc/$!/comm && [ $comm = sleep ]; do :; done";
+/// In a script: until the last job in the background has become `sleep`, or never does.
+pub(crate) const BEGUN: &str = "i=0; until read -r comm </proc/$!/comm && [ $comm = sleep ]; do \
+                                i=$((i+1)); [ $i -lt 100000 ] || exit 4; done";
 
 /// The program under test.
 pub(crate) const PIDNS: &str = env!("CARGO_BIN_EXE_pidns");
@@ -83,6 +84,19 @@ pub(crate) fn as_other_root(options: &[&str], script: &str) -> Option<Output> {
 #[track_caller]
 pub(crate) fn eventually(what: &str, condition: impl FnMut() -> bool) {
     pidns_testkit::within(Duration::from_secs(10), what, condition);
+}
+
+/// The status of `child`, if it ends within ten seconds. It may go on else: whoever started it is to see to that.
+pub(crate) fn status_soon(child: &mut Child) -> Option<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        let status = child.try_wait().expect("it is ours");
+        if status.is_some() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    None
 }
 
 /// True if there is a process with this number, zombies not counted.
