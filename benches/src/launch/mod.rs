@@ -37,7 +37,8 @@ fn launch(programs: &Programs) -> Result<()> {
     series(programs, "limit_again", variants())
 }
 
-/// Lets `launchers` and the limit take turns, each twice in a row, where the second time counts. What comes before the command is told by name.
+/// Lets `launchers` and the limit take turns, each twice in a row, where the second time counts. What comes before the
+/// command is told by name.
 fn series(programs: &Programs, limit: &str, launchers: Vec<Launcher>) -> Result<()> {
     let nothing = programs.path("nothing");
     let bare = [("no_launcher".to_owned(), vec![]), (limit.to_owned(), vec![programs.path(LIMIT)])];

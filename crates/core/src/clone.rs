@@ -115,7 +115,8 @@ impl<'a> CloneArgs<'a> {
 }
 
 /// Everything a clone needs, taken and not yet visible. Has to go to [`publish`](TaskSet::publish) or
-/// [`abandon`](TaskSet::abandon), or [`retract`](TaskSet::retract); until then its caller cannot exit. [`ForkGuard`] does that by itself.
+/// [`abandon`](TaskSet::abandon), or [`retract`](TaskSet::retract); until then its caller cannot exit. [`ForkGuard`] does
+/// that by itself.
 #[must_use = "publish or abandon it: a reservation that is forgotten keeps its numbers"]
 #[derive(Debug)]
 pub struct Reservation {

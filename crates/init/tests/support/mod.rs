@@ -123,7 +123,8 @@ impl Directory {
     /// Makes a file of that name, content and mode.
     pub(crate) fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
         let path = self.0.join(name);
-        // By another process: a child that another test makes just then would have it open too, and it could not be executed.
+        // By another process: a child that another test makes just then would have it open too, and it could not be
+        // executed.
         let script = format!("printf %s \"$1\" >\"$0\" && chmod {mode:o} \"$0\"");
         let mut shell = std::process::Command::new("sh");
         let written = shell.args(["-c", &script]).arg(&path).arg(content).status();

@@ -2,9 +2,10 @@
 //!
 //! Nearly all paths have nothing to do with /proc, and there are many: a compiler looks for its headers. Stops would make
 //! the one tracer their bottleneck. A question is answered on the cpu of who asks, by [`serve`], which knows nothing of
-//! tasks: what a path's text leaves open it hands over to the tracer. It sends the task a marked SIGSTOP, and answers as
-//! if that had interrupted the call; the task stops for its tracer before it would take the signal, and [`made::handed_over`](super::made) goes on
-//! as at a call's entry. The call that the tracer then has the task make is asked about again, and so gets a *pass*.
+//! tasks: what a path's text leaves open it hands over to the tracer. It sends the task a marked SIGSTOP, and answers as if
+//! that had interrupted the call; the task stops for its tracer before it would take the signal, and
+//! [`made::handed_over`](super::made) goes on as at a call's entry. The call that the tracer then has the task make is
+//! asked about again, and so gets a *pass*.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
