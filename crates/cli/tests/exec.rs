@@ -5,7 +5,7 @@ mod steer;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 
-use pidns_testkit::Terminal;
+use pidns_testkit::{Terminal, proc};
 use steer::{
     BEGUN, Foreign, Job, PIDNS, eventually, have, json, lives, output, pidns, stderr, stdout,
 };
@@ -151,6 +151,8 @@ fn nothing_is_left_inside_when_what_stands_between_is_killed() {
     let mut child = ready(&job.name, "trap '' TERM HUP INT; echo ready; exec sleep 1235");
     let family = below(child.id());
     let [visitor, command] = family[..] else { panic!("{family:?}") };
+    // The visitor waits for its vfork to return, and tells of the start, before it waits for what comes.
+    eventually("it is where it stays", || proc::state(visitor) == Some('S'));
     let kill = format!("kill -KILL {visitor}");
     let killed = std::process::Command::new("sh").args(["-c", &kill]).status();
     assert!(killed.expect("sh is there").success());
