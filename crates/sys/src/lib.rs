@@ -10,7 +10,7 @@
 //! * [`fd`], [`socket`], [`program`], [`poll`], [`tty`]: descriptors.
 //! * [`mod@file`], [`system`], [`privilege`]: files, the machine, and who the caller is.
 //! * [`awake`]: waiting without sleep, for what takes but a moment.
-//! * [`ptrace`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
+//! * [`ptrace`], [`memory_map`], [`seccomp`], [`landlock`]: tracing, filtering and confining processes; [`twin`]: a process of one's own
 //!   that shares all memory.
 //! * [`environ`]: the caller's environment, exactly.
 //! * [`raw`]: calls as bare as the kernel has them, which the conformance cases play with.
@@ -25,6 +25,7 @@ pub mod fd;
 pub mod file;
 pub mod landlock;
 pub mod launch;
+pub mod memory_map;
 pub mod pidfd;
 pub mod poll;
 pub mod privilege;

@@ -3,7 +3,7 @@
 //! A [`Rule`] says what becomes of one call; calls without a rule are allowed. [`compile`] makes the program: a binary
 //! search over the call numbers, so that a call costs a few comparisons, and for those that are always allowed nothing
 //! at all, because the kernel remembers them. Arguments are compared by their low 32 bits: rules are for arguments that
-//! the kernel itself takes as 32-bit integers, but for [`Test::Null`].
+//! the kernel itself takes as 32-bit integers, but for [`Test::Null`] and [`Test::Exactly`].
 
 pub mod listener;
 
@@ -50,6 +50,8 @@ pub enum Test {
     Masked(u8, u32, u32),
     /// It is a null pointer, in all of its 64 bits.
     Null(u8),
+    /// It equals the value, in all of its 64 bits.
+    Exactly(u8, u64),
 }
 
 impl Test {
@@ -58,7 +60,8 @@ impl Test {
             Self::Is(argument, _)
             | Self::Has(argument, _)
             | Self::Masked(argument, _, _)
-            | Self::Null(argument) => argument,
+            | Self::Null(argument)
+            | Self::Exactly(argument, _) => argument,
         }
     }
 }
@@ -160,15 +163,19 @@ fn decide(rule: &Rule, code: &mut Vec<libc::sock_filter>) {
                 code.push(op(AND, 0, 0, mask));
                 code.push(op(EQUAL, 0, 1, value));
             }
-            Test::Null(_) => {
-                code.push(op(EQUAL, 0, 3, 0));
-                code.push(op(LOAD, 0, 0, low + 4));
-                code.push(op(EQUAL, 0, 1, 0));
-            }
+            Test::Null(_) => equals_whole(low, 0, code),
+            Test::Exactly(_, value) => equals_whole(low, value, code),
         }
         code.push(op(RETURN, 0, 0, verdict.encode()));
     }
     code.push(op(RETURN, 0, 0, rule.otherwise.encode()));
+}
+
+/// The low half of the argument is in the accumulator.
+fn equals_whole(low: u32, value: u64, code: &mut Vec<libc::sock_filter>) {
+    code.push(op(EQUAL, 0, 3, value as u32));
+    code.push(op(LOAD, 0, 0, low + 4));
+    code.push(op(EQUAL, 0, 1, (value >> 32) as u32));
 }
 
 impl Program {
@@ -279,6 +286,7 @@ mod tests {
                 (Test::Has(1, 0x30), Verdict::Trap(9)),
                 (Test::Masked(2, 0x7f, 6), Verdict::Allow),
                 (Test::Null(3), Verdict::Fail(5)),
+                (Test::Exactly(4, 7 << 32 | 5), Verdict::Fail(6)),
             ],
             otherwise: Verdict::Trace,
         });
@@ -295,6 +303,9 @@ mod tests {
             assert_eq!(ask([1 << 32 | 7, 0, 0, 9, 0, 0]), expect(Verdict::Fail(38)), "{call}");
             assert_eq!(ask([1, 0xf, 0, 0, 0, 0]), expect(Verdict::Fail(5)), "{call}");
             assert_eq!(ask([1, 0xf, 0, 1 << 32, 0, 0]), expect(Verdict::Trace), "{call}");
+            assert_eq!(ask([1, 0xf, 0, 9, 7 << 32 | 5, 0]), expect(Verdict::Fail(6)), "{call}");
+            assert_eq!(ask([1, 0xf, 0, 9, 7 << 32, 0]), expect(Verdict::Trace), "{call}");
+            assert_eq!(ask([1, 0xf, 0, 9, 5, 0]), expect(Verdict::Trace), "{call}");
         }
     }
 

@@ -183,6 +183,16 @@ impl Registers {
         self.0.rip
     }
 
+    /// Sets where its stack ends.
+    pub const fn set_stack_pointer(&mut self, at: u64) {
+        self.0.rsp = at;
+    }
+
+    /// Sets where the next instruction is.
+    pub const fn jump(&mut self, to: u64) {
+        self.0.rip = to;
+    }
+
     /// Says whether the task runs 32-bit code: it has come by an exec of an i386 program, or by a far jump.
     pub const fn is_compat(&self) -> bool {
         self.0.cs == 0x23

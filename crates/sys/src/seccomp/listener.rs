@@ -26,6 +26,8 @@ pub struct Question {
     pub call: i64,
     /// Its arguments.
     pub arguments: [u64; 6],
+    /// The address behind the instruction that makes it.
+    pub instruction: u64,
 }
 
 /// `SECCOMP_IOCTL_NOTIF_*` of `linux/seccomp.h`: the letter is `!`.
@@ -135,5 +137,6 @@ fn question(asked: &libc::seccomp_notif) -> Option<Question> {
         tid: Tid::new(asked.pid.cast_signed())?,
         call: i64::from(asked.data.nr),
         arguments: asked.data.args,
+        instruction: asked.data.instruction_pointer,
     })
 }

@@ -138,7 +138,7 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
             return install::done(tracer, stopped, install, registers.result());
         }
         After::Promised(install) => return install::again(tracer, stopped, install),
-        After::Directory { in_proc: true } => Some(Filter::Walker),
+        After::Directory { in_proc: true } => Some(Filter::Visitor),
         After::Filter(filter) => Some(filter),
         _ => None,
     };

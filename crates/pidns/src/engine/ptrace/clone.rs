@@ -40,6 +40,7 @@ pub(super) const NEWPID: u64 = flag(abi::CLONE_NEWPID);
 const CHILD_SETTID: u64 = flag(abi::CLONE_CHILD_SETTID);
 const PARENT_SETTID: u64 = flag(abi::CLONE_PARENT_SETTID);
 const PIDFD: u64 = flag(abi::CLONE_PIDFD);
+const VM: u64 = flag(abi::CLONE_VM);
 const THREAD: u64 = flag(abi::CLONE_THREAD);
 /// `CLONE_CLEAR_SIGHAND`, `CLONE_INTO_CGROUP`: clone(2) has no bits for them.
 const ONLY_CLONE3: u64 = !0xffff_ffff;
@@ -68,6 +69,8 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let newborn = Newborn {
         number,
         is_thread: wish.flags & THREAD != 0,
+        shares_memory: wish.flags & (VM | THREAD) == VM,
+        suspends: wish.flags & flag(abi::CLONE_VFORK) != 0,
         shares_parent: wish.flags & flag(abi::CLONE_PARENT) != 0,
         parent_tid: has(PARENT_SETTID, wish.parent_tid),
         child_tid: has(CHILD_SETTID, wish.child_tid),
@@ -228,6 +231,12 @@ fn publish(
 /// Notes the new thread, or process.
 fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     let Some(creator) = tracer.processes.get_mut(&own) else { return };
+    if newborn.shares_memory && !(newborn.suspends && creator.threads.len() == 1) {
+        tracer.shared.add_mate(child);
+    }
+    if newborn.shares_memory && !newborn.suspends {
+        tracer.shared.add_mate(own);
+    }
     if newborn.is_thread {
         creator.threads.insert(child);
         return;

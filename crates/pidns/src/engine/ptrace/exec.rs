@@ -1,6 +1,7 @@
 //! exec: a process has become another program.
 
 use pidns_core::ExitStatus;
+use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
 
 use super::clone;
@@ -28,6 +29,13 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
         if process.sigsys == Disposition::Handled {
             process.sigsys = Disposition::Default;
         }
+    }
+    tracer.shared.part(tid);
+    if tracer.shared.key().is_some()
+        && let Ok(registers) = Registers::of(tid)
+    {
+        // The loader; its libraries are not there yet.
+        tracer.shared.equip(tid, registers.instruction_pointer());
     }
     signal::trust_host(tracer, tid);
     clone::forsake(tracer);

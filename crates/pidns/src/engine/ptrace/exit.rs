@@ -31,6 +31,7 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     };
     let leads = task.process == tid;
     tracer.shared.take_pass(tid);
+    tracer.shared.part(tid);
     clone::give_up(tracer, task.phase);
     clone::forsake(tracer);
     if let Some(process) = tracer.processes.get_mut(&task.process) {

@@ -22,7 +22,7 @@ use pidns_sys::seccomp::{Program, Rule, Test, Verdict, compile};
 use super::host::Host;
 use super::task::Filter;
 
-use Test::{Has, Is, Masked, Null};
+use Test::{Exactly, Has, Is, Masked, Null};
 use Verdict::{Allow, Ask, Fail, Trace, Trap};
 
 /// What a SIGSYS by our filter has as `si_errno`.
@@ -36,39 +36,30 @@ const EPERM: Verdict = Fail(abi::EPERM as u16);
 
 /// The filter of every process inside. Behind another filter ([`Host::filtered`](super::host::Host)), calls that it may
 /// answer are trapped; else a stop by trace does, which costs less and leaves SIGSYS alone. Where there is somebody to ask
-/// ([`Host::listening`](super::host::Host)), paths are asked about.
-pub(super) fn program(host: Host) -> Program {
+/// ([`Host::listening`](super::host::Host)), paths are asked about, unless the call has the `key` of [`site`](super::site).
+pub(super) fn program(host: Host, key: Option<u64>) -> Program {
     let mut rules = Vec::new();
     trapped(&mut rules, if host.filtered { Trap(TRAP_MARK) } else { Trace });
     traced(&mut rules);
     about_others(&mut rules);
     by_command(&mut rules);
-    paths(&mut rules, if host.listening { Ask } else { Trace });
+    paths(&mut rules, if host.listening { Ask } else { Trace }, key);
     refused(&mut rules);
     compile(rules)
 }
 
 /// The filters that processes get when they need them: all of their calls of these kinds are traced.
 pub(super) fn more(filter: Filter) -> Program {
-    let calls: &[i64] = match filter {
-        Filter::Walker => &[
-            abi::SYS_getdents64,
-            abi::SYS_openat,
-            abi::SYS_openat2,
-            abi::SYS_fstat,
-            abi::SYS_newfstatat,
-            abi::SYS_statx,
-            abi::SYS_readlinkat,
-            abi::SYS_faccessat,
-            abi::SYS_faccessat2,
-            abi::SYS_fchdir,
-            abi::SYS_getcwd,
-        ],
-        Filter::Writer => &[abi::SYS_write, abi::SYS_pwrite64],
-        Filter::Reader => &[abi::SYS_read],
-        Filter::Receiver => &[abi::SYS_recvmsg],
+    const BY_DIRECTORY: [i64; 4] =
+        [abi::SYS_getdents64, abi::SYS_fstat, abi::SYS_fchdir, abi::SYS_getcwd];
+    let calls = match filter {
+        Filter::Walker => [&BY_DIRECTORY[..], &FROM_DIRECTORY].concat(),
+        Filter::Visitor => [&BY_DIRECTORY[..], &FROM_DIRECTORY, &BY_PATH].concat(),
+        Filter::Writer => vec![abi::SYS_write, abi::SYS_pwrite64],
+        Filter::Reader => vec![abi::SYS_read],
+        Filter::Receiver => vec![abi::SYS_recvmsg],
     };
-    let mut rules: Vec<Rule> = calls.iter().map(|call| rule(*call, &[], Trace)).collect();
+    let mut rules: Vec<Rule> = calls.into_iter().map(|call| rule(call, &[], Trace)).collect();
     if filter == Filter::Receiver {
         // Not looked at: whoever wants credentials is to use recvmsg(2).
         rules.push(rule(abi::SYS_recvmmsg, &[], ENOSYS));
@@ -241,10 +232,16 @@ const FROM_DIRECTORY: [i64; 7] = [
     abi::SYS_faccessat2,
 ];
 
+/// None of these calls has a sixth argument.
+const KEY_ARGUMENT: u8 = 5;
+
 /// Calls that take a path: looked at where it is not relative to a descriptor.
-fn paths(rules: &mut Vec<Rule>, looked_at: Verdict) {
-    rules.extend(BY_PATH.map(|call| rule(call, &[], looked_at)));
-    rules.extend(FROM_DIRECTORY.map(|call| rule(call, &[(Is(0, CWD), looked_at)], Allow)));
+fn paths(rules: &mut Vec<Rule>, looked_at: Verdict, key: Option<u64>) {
+    let known: Vec<_> = key.map(|key| (Exactly(KEY_ARGUMENT, key), Allow)).into_iter().collect();
+    rules.extend(BY_PATH.map(|call| rule(call, &known, looked_at)));
+    let mut tests = known;
+    tests.push((Is(0, CWD), looked_at));
+    rules.extend(FROM_DIRECTORY.map(|call| rule(call, &tests, Allow)));
     rules.push(rule(abi::SYS_chdir, &[], Trace));
     rules.push(rule(abi::SYS_mount, &[], Trace));
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
@@ -126,12 +127,17 @@ fn answer((listener, shared): Questions) -> Result<Vec<JoinHandle<()>>, SpawnErr
         let (listener, shared) = (Arc::clone(&listener), Arc::clone(&shared));
         let serve = move || {
             let _signals = Blocked::new();
+            // Older kernels do without.
+            let _ = cpu::take_short_turns(TURN);
             asked::serve(&listener, &shared);
         };
         thread::Builder::new().name("pidns-paths".into()).spawn(serve).map_err(no_thread)
     };
     (0..count).map(start).collect()
 }
+
+/// Answers are short; who waits for one is not to wait for the turns of others to end.
+const TURN: Duration = Duration::from_micros(100);
 
 type Tracing = JoinHandle<io::Result<ExitStatus>>;
 type Guard = pidns_sys::launch::Launched;
@@ -155,6 +161,7 @@ fn trace(
         // If nobody listens any more, the job is to be killed, which happens by its pidfd.
         let _ = told.send(started);
         drop(told);
+        let _ = cpu::take_short_turns(TURN);
         tracer.and_then(|mut tracer| tracer.run())
     });
     if let Err(errno) = ended {

@@ -55,6 +55,7 @@ mod recent;
 mod robust;
 mod session;
 mod signal;
+mod site;
 mod start;
 mod sysctl;
 mod task;

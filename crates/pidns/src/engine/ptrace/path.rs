@@ -111,7 +111,7 @@ pub(super) fn may_be_in_proc(call: i64, path: &[u8], visitor: bool) -> bool {
     }
 }
 
-const fn opens(call: i64) -> bool {
+pub(super) const fn opens(call: i64) -> bool {
     matches!(call, abi::SYS_open | abi::SYS_openat | abi::SYS_openat2)
 }
 

@@ -12,10 +12,10 @@ use pidns_sys::launch::{Namespaces, OnFailure, ShellArgs, Step, Strings};
 use pidns_sys::ptrace::Tid;
 use pidns_sys::seccomp::listener::Listener;
 use pidns_sys::signal::Signal;
-use pidns_sys::{Errno, fd, pidfd, privilege, socket, twin};
+use pidns_sys::{Errno, fd, pidfd, privilege, socket, system, twin};
 
 use super::affinity::Affinity;
-use super::asked::Questions;
+use super::asked::{Questions, Shared};
 use super::host::Host;
 use super::memory::PathBuffer;
 use super::recent::Recent;
@@ -61,7 +61,7 @@ pub(super) fn start(
     let init = traced.tid.number().unsigned_abs();
     // It is traced and not collected, so the number is its own.
     let pidfd = pidfd::open(init).map_err(engine)?;
-    let mut tracer = table(traced.tid, roster)?;
+    let mut tracer = table(traced.tid, roster, confinement.key)?;
     let listener = confinement.listener()?;
     tracer.listening = listener.is_some();
     let questions = listener.map(|listener| (listener, Arc::clone(&tracer.shared)));
@@ -78,6 +78,8 @@ fn engine(errno: Errno) -> SpawnError {
 /// What keeps a job inside.
 struct Confinement {
     filter: pidns_sys::seccomp::Program,
+    /// What call sites that look at paths themselves are known by: see [`site`](super::site).
+    key: Option<u64>,
     /// How the filter's listener comes to us, if it has one: ours, and the first process's.
     sockets: Option<(OwnedFd, OwnedFd)>,
     /// Where the kernel has it.
@@ -90,10 +92,14 @@ impl Confinement {
     fn new() -> Result<Self, SpawnError> {
         let host = Host::probe();
         let sockets = host.listening.then(sockets).transpose().map_err(engine)?;
+        let landlock = Ruleset::signals_stay_inside().ok();
+        let key = (host.listening && landlock.is_some()).then(system::random).transpose();
+        let key = key.map_err(engine)?;
         Ok(Self {
-            filter: filter::program(host),
+            filter: filter::program(host, key),
+            key,
             sockets,
-            landlock: Ruleset::signals_stay_inside().ok(),
+            landlock,
             privileged: privilege::has_sys_admin().map_err(engine)?,
         })
     }
@@ -181,7 +187,7 @@ fn launch_behind<'a>(
 }
 
 /// The process table at the start: the tracer as number 1 of level 0, and its child as number 1 of level 1.
-fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
+fn table(init: Tid, roster: Roster, key: Option<u64>) -> Result<Tracer, SpawnError> {
     let core = |error: pidns_core::Errno| engine(super::call::errno(error));
     let own = i32::try_from(std::process::id()).ok().and_then(Tid::new);
     let own = own.ok_or_else(|| engine(Errno::SRCH))?;
@@ -218,7 +224,7 @@ fn table(init: Tid, roster: Roster) -> Result<Tracer, SpawnError> {
         filters: Filter::ALL.map(|filter| filter::more(filter).to_bytes()),
         affinity: Affinity::new(),
         listening: false,
-        shared: Arc::default(),
+        shared: Arc::new(Shared::new(key)),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
     };

@@ -192,6 +192,8 @@ pub(super) struct Install {
 pub(super) enum Filter {
     /// For walks through /proc by descriptor.
     Walker,
+    /// For a working directory in /proc.
+    Visitor,
     /// For writes to sysctls.
     Writer,
     /// For signals that are read from a descriptor.
@@ -202,7 +204,8 @@ pub(super) enum Filter {
 
 impl Filter {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Walker, Self::Writer, Self::Reader, Self::Receiver];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Walker, Self::Visitor, Self::Writer, Self::Reader, Self::Receiver];
 }
 
 /// What a number is of.
@@ -248,6 +251,10 @@ pub(super) struct Newborn {
     /// As its parent sees it.
     pub(super) number: i32,
     pub(super) is_thread: bool,
+    /// The child is a process of its own that runs in its parent's memory.
+    pub(super) shares_memory: bool,
+    /// The parent does not run meanwhile.
+    pub(super) suspends: bool,
     pub(super) shares_parent: bool,
     /// Where the parent wants the number, or 0.
     pub(super) parent_tid: u64,

@@ -1,0 +1,223 @@
+//! Call sites that look at paths themselves.
+//!
+//! A question about a path costs far more than most calls that take one, and a compiler makes thousands, from a few places
+//! in the C library. A place that asks again and again gets a [`stub`]: code that finds most paths to have nothing to do
+//! with /proc, as [`path::may_be_in_proc`](super::path::may_be_in_proc) would, and then makes the call with a *key*, a
+//! random number in an argument that the call has not. The filter lets that pass. Where the stub is in doubt, the call is made
+//! without the key, and asked about as ever.
+//!
+//! The `mov` before the site's `syscall` is exchanged for a jump, an instruction for one of the same length. The stub is in
+//! the zeros behind the code of the same file, up to the end of the page. Both are the process's private copies, made with
+//! `/proc/PID/mem`; its children have them, and the next program that it executes has not. Nothing is remembered about a
+//! process: what is there is read.
+//!
+//! This is done only while the one thread that runs in the memory waits for its answer. A program that finds the key can
+//! have its paths looked at by nobody, as it can have by a symbolic link; so it is done only where Landlock keeps the
+//! processes outside out of its reach.
+
+mod stub;
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pidns_sys::memory_map::{FileId, Kind, Mapping, code_from};
+use pidns_sys::ptrace::regs::Registers;
+use pidns_sys::ptrace::{self, Tid};
+use pidns_sys::seccomp::listener::Question;
+
+use stub::{SITE, SIZE, Site, Stub};
+
+/// How often a place asks before it gets a stub: the work costs as much as two questions.
+const PATIENCE: u32 = 2;
+
+/// A place that got none, because it cannot have one or its process has threads, is looked at this often.
+const RARELY: u32 = 64;
+
+const PAGE: usize = 4096;
+
+/// The places of a job that ask often, by the files that have them.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<HashMap<FileId, Vec<Place>>>);
+
+/// A site, and where in its file it ends.
+type Place = (u64, Site);
+
+/// What places have asked how often, as far as it is remembered.
+#[derive(Debug)]
+pub(super) struct Counts {
+    counts: Vec<Count>,
+    hash: RandomState,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// The call, and where in its page the instruction is: that does not change from program to program.
+    place: (i64, u64),
+    asked: u32,
+}
+
+impl Counts {
+    const REMEMBERED: usize = 1024;
+
+    pub(super) fn new() -> Self {
+        Self { counts: vec![Count::default(); Self::REMEMBERED], hash: RandomState::new() }
+    }
+
+    /// Notes a question; says whether it is time for a stub.
+    pub(super) fn add(&mut self, question: &Question) -> bool {
+        let place = (question.call, question.instruction % PAGE as u64);
+        let index = self.hash.hash_one(place) as usize % self.counts.len();
+        let count = &mut self.counts[index];
+        if count.place != place {
+            *count = Count { place, asked: 0 };
+        }
+        count.asked = count.asked.saturating_add(1);
+        count.asked >= PATIENCE
+            && (count.asked.is_power_of_two() || count.asked.is_multiple_of(RARELY))
+    }
+}
+
+impl Known {
+    /// Gives the place that asks a stub, if that can be, and to all places of its file that are known. What asks is to be a
+    /// process whose memory no other has.
+    pub(super) fn learn(&self, question: &Question, key: u64) -> Option<()> {
+        let Question { tid, call, instruction, .. } = *question;
+        let site = Site::new(call, code_before(tid, instruction)?)?;
+        if !has_one_thread(tid) {
+            return None;
+        }
+        let maps = maps(tid)?;
+        let code = code_from(&maps, instruction).ok()?;
+        let offset = instruction.checked_sub(code.range.start)? + code.offset;
+        let places = {
+            let mut known = self.lock();
+            let places = known.entry(code.file).or_default();
+            if !places.contains(&(offset, site)) {
+                places.push((offset, site));
+            }
+            places.clone()
+        };
+        equip(tid, &code, &places, key)
+    }
+
+    /// Gives all known places from the address `from` on stubs. The process is stopped, its thread is the only one, and no
+    /// other has its memory.
+    pub(super) fn apply(&self, tid: Tid, from: u64, key: u64) -> Option<()> {
+        if self.lock().is_empty() {
+            return None;
+        }
+        let maps = maps(tid)?;
+        let mut at = from;
+        while let Ok(code) = code_from(&maps, at) {
+            let places = self.lock().get(&code.file).cloned();
+            if let Some(places) = places {
+                // Else they go on asking.
+                let _ = equip(tid, &code, &places, key);
+            }
+            at = code.range.end;
+        }
+        Some(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Vec<Place>>> {
+        // Nothing in here panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn maps(tid: Tid) -> Option<File> {
+    File::open(format!("/proc/{tid}/maps")).ok()
+}
+
+/// Gives places in a file's code stubs, as far as there is room.
+fn equip(tid: Tid, code: &Mapping, places: &[Place], key: u64) -> Option<()> {
+    if code.kind != Kind::READABLE | Kind::EXECUTABLE {
+        return None;
+    }
+    let here = places.iter().filter_map(|(offset, site)| {
+        let after = (code.range.start + offset).checked_sub(code.offset)?;
+        let is_there = code.range.contains(&after) && code_before(tid, after)? == site.code();
+        is_there.then_some((after, site))
+    });
+    let mut here = here.peekable();
+    // Else all have theirs.
+    here.peek()?;
+    let room = Room::of(tid, code.range.end, key)?;
+    let stubs = room.zip(here).map_while(|(at, (after, site))| stub::stub(at, after, site, key));
+    let stubs: Vec<Stub> = stubs.collect();
+    let memory = OpenOptions::new().write(true).open(format!("/proc/{tid}/mem")).ok()?;
+    // Upwards, as one piece.
+    let code: Vec<u8> = stubs.iter().rev().flat_map(|stub| stub.bytes).collect();
+    memory.write_all_at(&code, stubs.last()?.at).ok()?;
+    for stub in &stubs {
+        memory.write_all_at(&stub.jump, stub.site).ok()?;
+    }
+    Some(())
+}
+
+/// The code of a call site that ends there.
+fn code_before(tid: Tid, after: u64) -> Option<[u8; SITE]> {
+    let mut code = [0; SITE];
+    let read = ptrace::read_memory(tid, after.checked_sub(SITE as u64)?, &mut code);
+    (read == Ok(SITE)).then_some(code)
+}
+
+fn has_one_thread(tid: Tid) -> bool {
+    // The directory itself, its parent's name for it, and one for each thread.
+    fs::metadata(format!("/proc/{tid}/task")).is_ok_and(|tasks| tasks.nlink() == 3)
+}
+
+/// Room for stubs at the end of a file's code, downwards: as far as its last page has nothing but zeros, and stubs of other
+/// sites. As much as a stub is left in front, where zeros may be data.
+struct Room {
+    start: u64,
+    /// How many stubs fit above.
+    free: Range<usize>,
+}
+
+impl Room {
+    fn of(tid: Tid, end: u64, key: u64) -> Option<Self> {
+        let mut bytes = [0; PAGE];
+        let start = end.checked_sub(PAGE as u64)?;
+        if ptrace::read_memory(tid, start, &mut bytes) != Ok(PAGE) {
+            return None;
+        }
+        let (slots, _) = bytes.as_chunks::<SIZE>();
+        let address = |index: usize| start + (index * SIZE) as u64;
+        let is_stub =
+            |index: &usize| stub::recognise(address(*index), &slots[*index], key).is_some();
+        let is_free = |index: &usize| slots[*index] == [0; SIZE];
+        let used = (0..slots.len()).rev().take_while(is_stub).count();
+        let end = slots.len() - used;
+        let free = (0..end).rev().take_while(is_free).count();
+        Some(Self { start, free: (end - free + 1).min(end)..end })
+    }
+}
+
+impl Iterator for Room {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        self.free.next_back().map(|index| self.start + (index * SIZE) as u64)
+    }
+}
+
+/// Where a task goes on that has faulted in a stub, because the path cannot be read or the stack has ended: what stood at
+/// the site would not have faulted.
+pub(super) fn after_fault(tid: Tid, before: &Registers, key: u64) -> Option<Registers> {
+    let mut bytes = [0; SIZE];
+    let offset = before.instruction_pointer() % SIZE as u64;
+    let at = before.instruction_pointer() - offset;
+    if ptrace::read_memory(tid, at, &mut bytes) != Ok(SIZE) {
+        return None;
+    }
+    let (to, stack) = stub::recognise(at, &bytes, key)?.after_fault(offset as usize)?;
+    let mut registers = *before;
+    registers.jump(at + to as u64);
+    registers.set_stack_pointer(before.stack_pointer() + stack);
+    Some(registers)
+}
