@@ -1,6 +1,7 @@
 //! On which cpus tasks run. See sched_setaffinity(2).
 
 use std::ptr;
+use std::time::Duration;
 
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
@@ -57,7 +58,7 @@ fn pid(task: Tid) -> Option<Pid> {
 
 /// `struct sched_attr` of `linux/sched/types.h`, as far as it goes back.
 #[repr(C)]
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Attributes {
     size: u32,
     policy: u32,
@@ -69,21 +70,27 @@ struct Attributes {
     period: u64,
 }
 
-/// Has the calling thread run in turns of `length` at most, so that it need not wait for those of others to end (Linux
-/// 6.12). It gets no more of the cpu by that. See sched(7), sched_setattr(2).
+/// Has the calling thread, which does little at a time and is waited for, run soon when it wakes: in turns of `turn` at
+/// most, so that it need not wait for those of others to end (Linux 6.12), and with this nice value, where it may (it has
+/// `CAP_SYS_NICE`). See sched(7), sched_setattr(2).
 ///
 /// # Errors
 /// `EPERM` where a filter hides the call; `EINVAL` for other scheduling policies than the usual ones.
-pub fn take_short_turns(length: std::time::Duration) -> Result<()> {
+pub fn run_soon(turn: Duration, nice: i32) -> Result<()> {
     let size = size_of::<Attributes>() as u32;
-    let mut attributes = Attributes::default();
+    let mut before = Attributes::default();
     // SAFETY: a live structure of the size given, of plain integers.
     let ret = unsafe {
-        libc::syscall(libc::SYS_sched_getattr, 0, ptr::from_mut(&mut attributes), size, 0)
+        libc::syscall(libc::SYS_sched_getattr, 0, ptr::from_mut(&mut before), size, 0)
     };
     crate::signal::check(ret)?;
-    attributes.runtime = length.as_nanos() as u64;
+    let shorter = Attributes { runtime: turn.as_nanos() as u64, ..before };
+    let sooner = Attributes { nice: nice.min(before.nice), ..shorter };
+    set(&sooner).or_else(|_| set(&shorter))
+}
+
+fn set(attributes: &Attributes) -> Result<()> {
     // SAFETY: a live structure of the size that it says, which the kernel only reads.
-    let ret = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, ptr::from_ref(&attributes), 0) };
+    let ret = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, ptr::from_ref(attributes), 0) };
     crate::signal::check(ret).map(drop)
 }

@@ -12,7 +12,7 @@ use super::asked::Visit;
 use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
-    clone, credentials, descriptor, ids, install, ipc, kill, memory, namespaces, other, path,
+    clone, credentials, descriptor, guest, ids, install, ipc, kill, memory, namespaces, other, path,
     pidfd, procfs, session, signal, sysctl, terminal, wait,
 };
 
@@ -281,8 +281,7 @@ pub(super) fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_signalfd4
         | abi::SYS_read => signal::enter(tracer, entry),
         abi::SYS_setuid | abi::SYS_setreuid | abi::SYS_setresuid | abi::SYS_setfsuid => {
-            tracer.one_user = false;
-            Ok(Outcome::Native)
+            guest::changes_user(tracer, entry)
         }
         abi::SYS_pidfd_open | abi::SYS_pidfd_send_signal | abi::SYS_pidfd_getfd => {
             pidfd::enter(tracer, entry)

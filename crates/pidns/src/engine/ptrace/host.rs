@@ -1,6 +1,8 @@
 //! What the host's /proc tells of a task.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use pidns_sys::ptrace::Tid;
@@ -36,6 +38,15 @@ fn listening(filtered: bool) -> bool {
     version >= SINCE && (!filtered || twin::run(|| listener::try_one().is_ok()) == Ok(true))
 }
 
+/// The `status` file of a process. See proc_pid_status(5).
+fn status(process: Tid) -> Option<String> {
+    // So that it takes one read: the kernel writes all of it for the first.
+    let mut text = String::with_capacity(4096);
+    let mut file = File::open(format!("/proc/{process}/status")).ok()?;
+    file.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 /// The value in a line of a `status` file. See proc_pid_status(5).
 pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
@@ -56,7 +67,7 @@ pub(super) struct Dispositions {
 }
 
 pub(super) fn dispositions(process: Tid) -> Option<Dispositions> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let status = status(process)?;
     Some(Dispositions {
         handled: set(&status, "SigCgt:"),
         ignored: set(&status, "SigIgn:"),
@@ -66,10 +77,17 @@ pub(super) fn dispositions(process: Tid) -> Option<Dispositions> {
 
 /// The user ids of a process: real, effective, saved.
 pub(super) fn users(process: Tid) -> Option<[u32; 3]> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let status = status(process)?;
     let mut words = field(&status, "Uid:")?.split_ascii_whitespace();
     let mut next = || words.next()?.parse().ok();
     Some([next()?, next()?, next()?])
+}
+
+/// Says whether a process is in the user namespace that we are in.
+pub(super) fn shares_user_namespace(process: Tid) -> bool {
+    let inode = |path: &str| fs::metadata(path).map(|file| file.ino()).ok();
+    let theirs = inode(&format!("/proc/{process}/ns/user"));
+    theirs.is_some() && theirs == inode("/proc/self/ns/user")
 }
 
 /// Where a descriptor of a task leads.

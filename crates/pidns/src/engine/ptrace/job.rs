@@ -127,8 +127,7 @@ fn answer((listener, shared): Questions) -> Result<Vec<JoinHandle<()>>, SpawnErr
         let (listener, shared) = (Arc::clone(&listener), Arc::clone(&shared));
         let serve = move || {
             let _signals = Blocked::new();
-            // Older kernels do without.
-            let _ = cpu::take_short_turns(TURN);
+            run_soon();
             asked::serve(&listener, &shared);
         };
         thread::Builder::new().name("pidns-paths".into()).spawn(serve).map_err(no_thread)
@@ -136,8 +135,14 @@ fn answer((listener, shared): Questions) -> Result<Vec<JoinHandle<()>>, SpawnErr
     (0..count).map(start).collect()
 }
 
-/// Answers are short; who waits for one is not to wait for the turns of others to end.
-const TURN: Duration = Duration::from_micros(100);
+/// Has the calling thread, whose answers are short and waited for, run before others that want its cpu. Without that, a
+/// thread that has just run may wait for a tick of the kernel's clock, milliseconds, while another cpu is idle.
+fn run_soon() {
+    const TURN: Duration = Duration::from_micros(100);
+    const NICE: i32 = -15;
+    // Where the kernel does not let it, it waits.
+    let _ = cpu::run_soon(TURN, NICE);
+}
 
 type Tracing = JoinHandle<io::Result<ExitStatus>>;
 type Guard = pidns_sys::launch::Launched;
@@ -161,7 +166,7 @@ fn trace(
         // If nobody listens any more, the job is to be killed, which happens by its pidfd.
         let _ = told.send(started);
         drop(told);
-        let _ = cpu::take_short_turns(TURN);
+        run_soon();
         tracer.and_then(|mut tracer| tracer.run())
     });
     if let Err(errno) = ended {

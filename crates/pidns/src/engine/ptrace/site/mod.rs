@@ -107,16 +107,17 @@ impl Known {
     /// Gives all known places from the address `from` on stubs. The process is stopped, its thread is the only one, and no
     /// other has its memory.
     pub(super) fn apply(&self, tid: Tid, from: u64, key: u64) -> Option<()> {
-        if self.lock().is_empty() {
-            return None;
-        }
-        let maps = maps(tid)?;
+        let mut files = self.lock().len();
+        let maps = (files > 0).then(|| maps(tid))??;
         let mut at = from;
-        while let Ok(code) = code_from(&maps, at) {
+        while files > 0
+            && let Ok(code) = code_from(&maps, at)
+        {
             let places = self.lock().get(&code.file).cloned();
             if let Some(places) = places {
                 // Else they go on asking.
                 let _ = equip(tid, &code, &places, key);
+                files -= 1;
             }
             at = code.range.end;
         }
