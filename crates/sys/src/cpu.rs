@@ -80,9 +80,8 @@ pub fn run_soon(turn: Duration, nice: i32) -> Result<()> {
     let size = size_of::<Attributes>() as u32;
     let mut before = Attributes::default();
     // SAFETY: a live structure of the size given, of plain integers.
-    let ret = unsafe {
-        libc::syscall(libc::SYS_sched_getattr, 0, ptr::from_mut(&mut before), size, 0)
-    };
+    let ret =
+        unsafe { libc::syscall(libc::SYS_sched_getattr, 0, ptr::from_mut(&mut before), size, 0) };
     crate::signal::check(ret)?;
     let shorter = Attributes { runtime: turn.as_nanos() as u64, ..before };
     let sooner = Attributes { nice: nice.min(before.nice), ..shorter };

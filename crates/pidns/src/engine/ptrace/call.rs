@@ -12,8 +12,8 @@ use super::asked::Visit;
 use super::task::{After, Filter, Pending, Phase, Stopped};
 use super::tracer::Tracer;
 use super::{
-    clone, credentials, descriptor, guest, ids, install, ipc, kill, memory, namespaces, other, path,
-    pidfd, procfs, session, signal, sysctl, terminal, wait,
+    clone, credentials, descriptor, guest, ids, install, ipc, kill, memory, namespaces, other,
+    path, pidfd, procfs, session, signal, sysctl, terminal, wait,
 };
 
 /// A call at its entry.
