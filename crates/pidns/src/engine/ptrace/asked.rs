@@ -7,7 +7,7 @@
 //! [`made::handed_over`](super::made) goes on as at a call's entry. The call that the tracer then has the task make is
 //! asked about again, and so gets a *pass*.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,7 +18,7 @@ use pidns_sys::{Errno, abi, pidfd};
 
 use super::memory::PathBuffer;
 use super::path;
-use super::site;
+use super::site::{self, Sites};
 
 /// In `si_errno` of the signal by which a call is handed over.
 pub(super) const HAND_OVER: u16 = 0x5050;
@@ -26,11 +26,8 @@ pub(super) const HAND_OVER: u16 = 0x5050;
 /// What the tracer and the threads that are asked share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// By which call sites that look at paths themselves are known, if they may be: see [`site`](super::site).
-    key: Option<u64>,
-    sites: site::Known,
-    /// Processes in whose memory another may run.
-    mates: Mutex<HashSet<Tid>>,
+    /// The call sites that look at paths themselves, where there may be any.
+    pub(super) sites: Option<Sites>,
     /// Processes whose working directory is in /proc.
     visitors: AtomicUsize,
     passes: Mutex<HashMap<Tid, Pass>>,
@@ -49,43 +46,13 @@ struct Pass {
 }
 
 impl Shared {
-    pub(super) fn new(key: Option<u64>) -> Self {
-        Self { key, ..Self::default() }
-    }
-
-    pub(super) fn key(&self) -> Option<u64> {
-        self.key
-    }
-
-    /// Another process may run in the memory of this one.
-    pub(super) fn add_mate(&self, tid: Tid) {
-        lock(&self.mates).insert(tid);
-    }
-
-    /// A process has got memory of its own, or is gone.
-    pub(super) fn part(&self, tid: Tid) {
-        if self.key.is_some() {
-            lock(&self.mates).remove(&tid);
-        }
-    }
-
-    /// A process that is stopped, and has one thread: its call sites from `from` on are to look at paths themselves, where
-    /// others of the job have asked often.
-    pub(super) fn equip(&self, tid: Tid, from: u64) {
-        if let Some(key) = self.key
-            && !self.has_mate(tid)
-        {
-            let _ = self.sites.apply(tid, from, key);
-        }
-    }
-
-    fn has_mate(&self, tid: Tid) -> bool {
-        lock(&self.mates).contains(&tid)
+    pub(super) fn new(sites: Option<Sites>) -> Self {
+        Self { sites, ..Self::default() }
     }
 
     /// Lets `tid` make this call once with this path.
     pub(super) fn give_pass(&self, tid: Tid, call: i64, path: Vec<u8>) {
-        let mut passes = lock(&self.passes);
+        let mut passes = self.passes();
         passes.insert(tid, Pass { call, path });
         self.given.store(passes.len(), Ordering::Release);
     }
@@ -93,7 +60,7 @@ impl Shared {
     /// A task is gone, or on to something else.
     pub(super) fn take_pass(&self, tid: Tid) {
         if self.given.load(Ordering::Acquire) > 0 {
-            let mut passes = lock(&self.passes);
+            let mut passes = self.passes();
             passes.remove(&tid);
             self.given.store(passes.len(), Ordering::Release);
         }
@@ -104,15 +71,15 @@ impl Shared {
         if self.given.load(Ordering::Acquire) == 0 {
             return false;
         }
-        lock(&self.passes).get(&question.tid).is_some_and(|pass| {
+        self.passes().get(&question.tid).is_some_and(|pass| {
             pass.call == question.call && path.is_none_or(|path| path == pass.path)
         })
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing in here panics.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    fn passes(&self) -> MutexGuard<'_, HashMap<Tid, Pass>> {
+        // Nothing in here panics.
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Held by a process whose working directory is in /proc: relative paths may lead there.
@@ -147,12 +114,10 @@ pub(super) fn serve(listener: &Listener, shared: &Shared) {
         let _ = if concerns_tracer(&question, shared, &mut buffer) {
             hand_over(listener, &question)
         } else {
-            if let Some(key) = shared.key
+            if let Some(sites) = &shared.sites
                 && counts.add(&question)
-                && !shared.has_mate(question.tid)
             {
-                // Else it goes on asking.
-                let _ = shared.sites.learn(&question, key);
+                sites.learn(&question);
             }
             listener.proceed(&question)
         };

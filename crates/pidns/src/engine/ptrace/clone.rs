@@ -231,11 +231,10 @@ fn publish(
 /// Notes the new thread, or process.
 fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     let Some(creator) = tracer.processes.get_mut(&own) else { return };
-    if newborn.shares_memory && !(newborn.suspends && creator.threads.len() == 1) {
-        tracer.shared.add_mate(child);
-    }
-    if newborn.shares_memory && !newborn.suspends {
-        tracer.shared.add_mate(own);
+    if newborn.shares_memory
+        && let Some(sites) = &tracer.shared.sites
+    {
+        sites.share_memory(own, child, newborn.suspends && creator.threads.len() == 1);
     }
     if newborn.is_thread {
         creator.threads.insert(child);

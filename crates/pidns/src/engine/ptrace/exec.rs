@@ -30,12 +30,12 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
             process.sigsys = Disposition::Default;
         }
     }
-    tracer.shared.part(tid);
-    if tracer.shared.key().is_some()
+    if let Some(sites) = &tracer.shared.sites
         && let Ok(registers) = Registers::of(tid)
     {
+        sites.part(tid);
         // The loader; its libraries are not there yet.
-        tracer.shared.equip(tid, registers.instruction_pointer());
+        sites.apply(tid, registers.instruction_pointer());
     }
     signal::trust_host(tracer, tid);
     clone::forsake(tracer);

@@ -31,7 +31,9 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     };
     let leads = task.process == tid;
     tracer.shared.take_pass(tid);
-    tracer.shared.part(tid);
+    if let Some(sites) = &tracer.shared.sites {
+        sites.part(tid);
+    }
     clone::give_up(tracer, task.phase);
     clone::forsake(tracer);
     if let Some(process) = tracer.processes.get_mut(&task.process) {

@@ -21,9 +21,11 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         _ => {
             // set_tid_address(2): the address is the kernel's matter, the number ours.
             let number = set.gettid(entry.id).map_err(errno)?;
-            if tracer.process_of(entry.tid).is_some_and(|process| process.threads.len() == 1) {
+            if let Some(sites) = &tracer.shared.sites
+                && tracer.process_of(entry.tid).is_some_and(|process| process.threads.len() == 1)
+            {
                 // A program calls this when it has loaded its libraries.
-                tracer.shared.equip(entry.tid, 0);
+                sites.apply(entry.tid, 0);
             }
             return Ok(Outcome::Then(After::Return(i64::from(number.raw()))));
         }

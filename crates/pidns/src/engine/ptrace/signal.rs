@@ -14,7 +14,7 @@ use pidns_sys::{Errno, abi};
 use super::call::{Entry, Handled, Outcome};
 use super::task::{self, After, Filter, Stopped};
 use super::tracer::Tracer;
-use super::{asked, filter, host, made, memory, path, site};
+use super::{asked, filter, host, made, memory, path};
 
 /// In `si_errno` of the signals that we send.
 const MARK: u16 = 0x5049;
@@ -135,9 +135,9 @@ pub(super) fn arrives(tracer: &mut Tracer, stopped: Stopped, number: i32) {
 
 /// A fault was of the code that looks at paths for a call site.
 fn resume_site(tracer: &Tracer, tid: Tid) -> bool {
-    let Some(key) = tracer.shared.key() else { return false };
+    let Some(sites) = &tracer.shared.sites else { return false };
     let Ok(registers) = Registers::of(tid) else { return false };
-    site::after_fault(tid, &registers, key).is_some_and(|registers| registers.store(tid).is_ok())
+    sites.after_fault(tid, &registers).is_some_and(|registers| registers.store(tid).is_ok())
 }
 
 /// A call that was interrupted while it was asked about, which the program cannot know, is made again whatever the signal's

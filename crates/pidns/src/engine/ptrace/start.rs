@@ -19,6 +19,7 @@ use super::asked::{Questions, Shared};
 use super::host::Host;
 use super::memory::PathBuffer;
 use super::recent::Recent;
+use super::site::Sites;
 use super::task::{Filter, Stopped, Task};
 use super::tracer::{Roster, Tracer};
 use super::{clone, filter, signal};
@@ -224,7 +225,7 @@ fn table(init: Tid, roster: Roster, key: Option<u64>) -> Result<Tracer, SpawnErr
         filters: Filter::ALL.map(|filter| filter::more(filter).to_bytes()),
         affinity: Affinity::new(),
         listening: false,
-        shared: Arc::new(Shared::new(key)),
+        shared: Arc::new(Shared::new(key.map(Sites::new))),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
     };

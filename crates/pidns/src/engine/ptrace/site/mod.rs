@@ -17,7 +17,7 @@
 
 mod stub;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
@@ -39,9 +39,15 @@ const RARELY: u32 = 64;
 
 const PAGE: usize = 4096;
 
-/// The places of a job that ask often, by the files that have them.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<HashMap<FileId, Vec<Place>>>);
+/// The call sites of a job that look at paths themselves.
+#[derive(Debug)]
+pub(super) struct Sites {
+    key: u64,
+    /// The places that ask often, by the files that have them.
+    known: Mutex<HashMap<FileId, Vec<Place>>>,
+    /// Processes in whose memory another may run.
+    mates: Mutex<HashSet<Tid>>,
+}
 
 /// A site, and where in its file it ends.
 type Place = (u64, Site);
@@ -81,53 +87,95 @@ impl Counts {
     }
 }
 
-impl Known {
-    /// Gives the place that asks a stub, if that can be, and to all places of its file that are known. What asks is to be a
-    /// process whose memory no other has.
-    pub(super) fn learn(&self, question: &Question, key: u64) -> Option<()> {
-        let Question { tid, call, instruction, .. } = *question;
-        let site = Site::new(call, code_before(tid, instruction)?)?;
-        if !has_one_thread(tid) {
-            return None;
-        }
-        let maps = maps(tid)?;
-        let code = code_from(&maps, instruction).ok()?;
-        let offset = instruction.checked_sub(code.range.start)? + code.offset;
-        let places = {
-            let mut known = self.lock();
-            let places = known.entry(code.file).or_default();
-            if !places.contains(&(offset, site)) {
-                places.push((offset, site));
-            }
-            places.clone()
-        };
-        equip(tid, &code, &places, key)
+impl Sites {
+    pub(super) fn new(key: u64) -> Self {
+        Self { key, known: Mutex::default(), mates: Mutex::default() }
     }
 
-    /// Gives all known places from the address `from` on stubs. The process is stopped, its thread is the only one, and no
-    /// other has its memory.
-    pub(super) fn apply(&self, tid: Tid, from: u64, key: u64) -> Option<()> {
-        let mut files = self.lock().len();
-        let maps = (files > 0).then(|| maps(tid))??;
+    /// Gives the place that asks a stub, if that can be, and all places of its file that are known: if not, it goes on
+    /// asking.
+    pub(super) fn learn(&self, question: &Question) {
+        let Question { tid, call, instruction, .. } = *question;
+        let equipped = || {
+            let site = Site::new(call, code_before(tid, instruction)?)?;
+            if lock(&self.mates).contains(&tid) || !has_one_thread(tid) {
+                return None;
+            }
+            let maps = maps(tid)?;
+            let code = code_from(&maps, instruction).ok()?;
+            let offset = instruction.checked_sub(code.range.start)? + code.offset;
+            let places = self.add(code.file, (offset, site));
+            equip(tid, &code, &places, self.key)
+        };
+        let _ = equipped();
+    }
+
+    /// Adds a place of a file, and returns all.
+    fn add(&self, file: FileId, place: Place) -> Vec<Place> {
+        let mut known = lock(&self.known);
+        let places = known.entry(file).or_default();
+        if !places.contains(&place) {
+            places.push(place);
+        }
+        places.clone()
+    }
+
+    /// Gives all known places from the address `from` on stubs. The process is stopped, and has one thread.
+    pub(super) fn apply(&self, tid: Tid, from: u64) {
+        let mut files = lock(&self.known).len();
+        if files == 0 || lock(&self.mates).contains(&tid) {
+            return;
+        }
+        let Some(maps) = maps(tid) else { return };
         let mut at = from;
         while files > 0
             && let Ok(code) = code_from(&maps, at)
         {
-            let places = self.lock().get(&code.file).cloned();
+            let places = lock(&self.known).get(&code.file).cloned();
             if let Some(places) = places {
-                // Else they go on asking.
-                let _ = equip(tid, &code, &places, key);
+                let _ = equip(tid, &code, &places, self.key);
                 files -= 1;
             }
             at = code.range.end;
         }
-        Some(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Vec<Place>>> {
-        // Nothing in here panics.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A process has a child in its memory; `alone` says that nobody else runs there meanwhile.
+    pub(super) fn share_memory(&self, parent: Tid, child: Tid, alone: bool) {
+        let mut mates = lock(&self.mates);
+        if !alone {
+            mates.insert(parent);
+        }
+        if mates.contains(&parent) {
+            mates.insert(child);
+        }
     }
+
+    /// A process has got memory of its own, or is gone.
+    pub(super) fn part(&self, tid: Tid) {
+        lock(&self.mates).remove(&tid);
+    }
+
+    /// Where a task goes on that has faulted in a stub, because the path cannot be read or the stack has ended: what stood
+    /// at the site would not have faulted.
+    pub(super) fn after_fault(&self, tid: Tid, before: &Registers) -> Option<Registers> {
+        let mut bytes = [0; SIZE];
+        let offset = before.instruction_pointer() % SIZE as u64;
+        let at = before.instruction_pointer() - offset;
+        if ptrace::read_memory(tid, at, &mut bytes) != Ok(SIZE) {
+            return None;
+        }
+        let (to, stack) = stub::recognise(at, &bytes, self.key)?.after_fault(offset as usize)?;
+        let mut registers = *before;
+        registers.jump(at + to as u64);
+        registers.set_stack_pointer(before.stack_pointer() + stack);
+        Some(registers)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in here panics.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn maps(tid: Tid) -> Option<File> {
@@ -205,20 +253,4 @@ impl Iterator for Room {
     fn next(&mut self) -> Option<u64> {
         self.free.next_back().map(|index| self.start + (index * SIZE) as u64)
     }
-}
-
-/// Where a task goes on that has faulted in a stub, because the path cannot be read or the stack has ended: what stood at
-/// the site would not have faulted.
-pub(super) fn after_fault(tid: Tid, before: &Registers, key: u64) -> Option<Registers> {
-    let mut bytes = [0; SIZE];
-    let offset = before.instruction_pointer() % SIZE as u64;
-    let at = before.instruction_pointer() - offset;
-    if ptrace::read_memory(tid, at, &mut bytes) != Ok(SIZE) {
-        return None;
-    }
-    let (to, stack) = stub::recognise(at, &bytes, key)?.after_fault(offset as usize)?;
-    let mut registers = *before;
-    registers.jump(at + to as u64);
-    registers.set_stack_pointer(before.stack_pointer() + stack);
-    Some(registers)
 }
