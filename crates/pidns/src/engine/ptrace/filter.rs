@@ -4,7 +4,7 @@
 //! |---|---|
 //! | trap | those that a container's filter would answer first: `unshare`, `setns`, `clone3`, `clone` with `CLONE_NEW*` |
 //! | trace | those that carry a number of a task |
-//! | ask | those that take a path from the root or the working directory: see [`asked`](super::asked) |
+//! | ask | those that take a path from the root or the working directory: see [`asked`](super::asked), [`site`](super::site) |
 //! | fail | those by which a program would get around the tracer, and those whose numbers cannot be translated |
 //! | allow | all others: they cost the filter only, and for most the kernel remembers its answer |
 //!

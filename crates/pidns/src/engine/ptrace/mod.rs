@@ -17,10 +17,10 @@
 //!   are the host's: so wait blocks, restarts and reports stops natively, and terminals work. Orphans become the
 //!   tracer's; whom core gives them to learns of their end from us ([`wait`]).
 //! * **/proc by path.** Nothing can be mounted, and a filter cannot read paths. So paths from the root or the working
-//!   directory are looked at, by a thread that the filter asks ([`asked`]) or else by the tracer, some 3 µs each. Those
-//!   relative to a descriptor are left alone: by these `find` and its like walk. Who opens a directory of /proc, or the
-//!   root directory, gets a second filter, and is looked at there too ([`filter`]).
-//!   Texts that hold numbers are given as memory files, made at the open.
+//!   directory are looked at, by a thread that the filter asks ([`asked`]) or else by the tracer, some 3 µs each; a place in
+//!   a program that asks often is made to look by itself ([`site`]). Those relative to a descriptor are left alone: by
+//!   these `find` and its like walk. Who opens a directory of /proc, or the root directory, gets a second filter, and is
+//!   looked at there too ([`filter`]). Texts that hold numbers are given as memory files, made at the open.
 //! * **Landlock, where it is there**, keeps signals and tracing inside even if all else failed.
 //! * **An init ends at its exit stop**: that is before its memory and descriptors go, as the patch of 2007 had it.
 //!
