@@ -117,7 +117,7 @@ pub(super) fn serve(listener: &Listener, shared: &Shared) {
             if let Some(sites) = &shared.sites
                 && counts.add(&question)
             {
-                sites.learn(&question);
+                sites.learn(&question, || listener.is_waiting(&question).is_ok());
             }
             listener.proceed(&question)
         };

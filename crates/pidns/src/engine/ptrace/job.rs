@@ -138,8 +138,8 @@ fn answer((listener, shared): Questions) -> Result<Vec<JoinHandle<()>>, SpawnErr
 /// Has the calling thread, whose answers are short and waited for, run before others that want its cpu. Without that, a
 /// thread that has just run may wait for a tick of the kernel's clock, milliseconds, while another cpu is idle.
 fn run_soon() {
-    const TURN: Duration = Duration::from_micros(100);
-    const NICE: i32 = -15;
+    const TURN: Duration = Duration::from_millis(1);
+    const NICE: i32 = -10;
     // Where the kernel does not let it, it waits.
     let _ = cpu::run_soon(TURN, NICE);
 }

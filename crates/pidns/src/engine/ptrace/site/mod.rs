@@ -15,12 +15,12 @@
 //! have its paths looked at by nobody, as it can have by a symbolic link; so it is done only where Landlock keeps the
 //! processes outside out of its reach.
 
+mod room;
 mod stub;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +29,7 @@ use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::seccomp::listener::Question;
 
+use room::{PAGE, Room};
 use stub::{SITE, SIZE, Site, Stub};
 
 /// How often a place asks before it gets a stub: the work costs as much as two questions.
@@ -36,8 +37,6 @@ const PATIENCE: u32 = 2;
 
 /// A place that got none, because it cannot have one or its process has threads, is looked at this often.
 const RARELY: u32 = 64;
-
-const PAGE: usize = 4096;
 
 /// The call sites of a job that look at paths themselves.
 #[derive(Debug)]
@@ -93,8 +92,8 @@ impl Sites {
     }
 
     /// Gives the place that asks a stub, if that can be, and all places of its file that are known: if not, it goes on
-    /// asking.
-    pub(super) fn learn(&self, question: &Question) {
+    /// asking. `waits` says whether who asks still does, and so has its number still.
+    pub(super) fn learn(&self, question: &Question, waits: impl Fn() -> bool) {
         let Question { tid, call, instruction, .. } = *question;
         let equipped = || {
             let site = Site::new(call, code_before(tid, instruction)?)?;
@@ -105,7 +104,7 @@ impl Sites {
             let code = code_from(&maps, instruction).ok()?;
             let offset = instruction.checked_sub(code.range.start)? + code.offset;
             let places = self.add(code.file, (offset, site));
-            equip(tid, &code, &places, self.key)
+            equip(tid, &code, &places, self.key, waits)
         };
         let _ = equipped();
     }
@@ -133,7 +132,7 @@ impl Sites {
         {
             let places = lock(&self.known).get(&code.file).cloned();
             if let Some(places) = places {
-                let _ = equip(tid, &code, &places, self.key);
+                let _ = equip(tid, &code, &places, self.key, || true);
                 files -= 1;
             }
             at = code.range.end;
@@ -183,7 +182,13 @@ fn maps(tid: Tid) -> Option<File> {
 }
 
 /// Gives places in a file's code stubs, as far as there is room.
-fn equip(tid: Tid, code: &Mapping, places: &[Place], key: u64) -> Option<()> {
+fn equip(
+    tid: Tid,
+    code: &Mapping,
+    places: &[Place],
+    key: u64,
+    waits: impl Fn() -> bool,
+) -> Option<()> {
     if code.kind != Kind::READABLE | Kind::EXECUTABLE {
         return None;
     }
@@ -199,6 +204,10 @@ fn equip(tid: Tid, code: &Mapping, places: &[Place], key: u64) -> Option<()> {
     let stubs = room.zip(here).map_while(|(at, (after, site))| stub::stub(at, after, site, key));
     let stubs: Vec<Stub> = stubs.collect();
     let memory = OpenOptions::new().write(true).open(format!("/proc/{tid}/mem")).ok()?;
+    // The memory is of whom it was opened for.
+    if !waits() {
+        return None;
+    }
     // Upwards, as one piece.
     let code: Vec<u8> = stubs.iter().rev().flat_map(|stub| stub.bytes).collect();
     memory.write_all_at(&code, stubs.last()?.at).ok()?;
@@ -218,39 +227,4 @@ fn code_before(tid: Tid, after: u64) -> Option<[u8; SITE]> {
 fn has_one_thread(tid: Tid) -> bool {
     // The directory itself, its parent's name for it, and one for each thread.
     fs::metadata(format!("/proc/{tid}/task")).is_ok_and(|tasks| tasks.nlink() == 3)
-}
-
-/// Room for stubs at the end of a file's code, downwards: as far as its last page has nothing but zeros, and stubs of other
-/// sites. As much as a stub is left in front, where zeros may be data.
-struct Room {
-    start: u64,
-    /// How many stubs fit above.
-    free: Range<usize>,
-}
-
-impl Room {
-    fn of(tid: Tid, end: u64, key: u64) -> Option<Self> {
-        let mut bytes = [0; PAGE];
-        let start = end.checked_sub(PAGE as u64)?;
-        if ptrace::read_memory(tid, start, &mut bytes) != Ok(PAGE) {
-            return None;
-        }
-        let (slots, _) = bytes.as_chunks::<SIZE>();
-        let address = |index: usize| start + (index * SIZE) as u64;
-        let is_stub =
-            |index: &usize| stub::recognise(address(*index), &slots[*index], key).is_some();
-        let is_free = |index: &usize| slots[*index] == [0; SIZE];
-        let used = (0..slots.len()).rev().take_while(is_stub).count();
-        let end = slots.len() - used;
-        let free = (0..end).rev().take_while(is_free).count();
-        Some(Self { start, free: (end - free + 1).min(end)..end })
-    }
-}
-
-impl Iterator for Room {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        self.free.next_back().map(|index| self.start + (index * SIZE) as u64)
-    }
 }
