@@ -70,26 +70,75 @@ struct Attributes {
     period: u64,
 }
 
-/// Has the calling thread, which does little at a time and is waited for, run soon when it wakes: in turns of `turn` at
-/// most, so that it need not wait for those of others to end (Linux 6.12), and with this nice value, where it may (it has
-/// `CAP_SYS_NICE`). See sched(7), sched_setattr(2).
-///
-/// # Errors
-/// `EPERM` where a filter hides the call; `EINVAL` for other scheduling policies than the usual ones.
-pub fn run_soon(turn: Duration, nice: i32) -> Result<()> {
-    let size = size_of::<Attributes>() as u32;
-    let mut before = Attributes::default();
-    // SAFETY: a live structure of the size given, of plain integers.
-    let ret =
-        unsafe { libc::syscall(libc::SYS_sched_getattr, 0, ptr::from_mut(&mut before), size, 0) };
-    crate::signal::check(ret)?;
-    let shorter = Attributes { runtime: turn.as_nanos() as u64, ..before };
-    let sooner = Attributes { nice: nice.min(before.nice), ..shorter };
-    set(&sooner).or_else(|_| set(&shorter))
+/// How the calling thread shares its cpu with others. See sched(7).
+#[derive(Clone, Copy)]
+pub struct Share(Attributes);
+
+impl std::fmt::Debug for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Share(policy {}, nice {})", self.0.policy, self.0.nice)
+    }
 }
 
-fn set(attributes: &Attributes) -> Result<()> {
-    // SAFETY: a live structure of the size that it says, which the kernel only reads.
-    let ret = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, ptr::from_ref(attributes), 0) };
-    crate::signal::check(ret).map(drop)
+impl Share {
+    /// As it is now. See sched_getattr(2).
+    ///
+    /// # Errors
+    /// `EPERM` where a filter hides the call.
+    pub fn of_thread() -> Result<Self> {
+        let size = size_of::<Attributes>() as u32;
+        let mut own = Attributes::default();
+        // SAFETY: a live structure of the size given, of plain integers.
+        let ret =
+            unsafe { libc::syscall(libc::SYS_sched_getattr, 0, ptr::from_mut(&mut own), size, 0) };
+        crate::signal::check(ret).map(|_| Self(own))
+    }
+
+    /// In turns of `turn` at most: it waits less for the turns of others to end, and gets no more of the cpu. Since Linux
+    /// 6.12, from 0.1 to 100 ms.
+    #[must_use]
+    pub fn in_turns_of(self, turn: Duration) -> Self {
+        Self(Attributes { runtime: turn.as_nanos() as u64, ..self.0 })
+    }
+
+    /// With this nice value, if it is lower.
+    #[must_use]
+    pub fn before_others(self, nice: i32) -> Self {
+        Self(Attributes { nice: nice.min(self.0.nice), ..self.0 })
+    }
+
+    /// Makes it that of the calling thread. See sched_setattr(2).
+    ///
+    /// # Errors
+    /// `EPERM` for a lower nice value without `CAP_SYS_NICE`, or where a filter hides the call; `EINVAL`.
+    pub fn take(self) -> Result<()> {
+        // SAFETY: a live structure of the size that it says, which the kernel only reads.
+        let ret = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, ptr::from_ref(&self.0), 0) };
+        crate::signal::check(ret).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_takes_a_share_and_its_own_again() {
+        let before = Share::of_thread().unwrap();
+        let shorter = before.in_turns_of(Duration::from_millis(2));
+        shorter.take().unwrap();
+        let now = Share::of_thread().unwrap();
+        assert_eq!((now.0.policy, now.0.nice), (before.0.policy, before.0.nice));
+        if now.0.runtime == before.0.runtime {
+            println!("skipped: this kernel knows no turns");
+        } else {
+            assert_eq!(now.0.runtime, 2_000_000);
+        }
+        match before.before_others(before.0.nice - 1).take() {
+            Ok(()) => assert_eq!(Share::of_thread().unwrap().0.nice, before.0.nice - 1),
+            Err(errno) => assert!(matches!(errno, crate::Errno::PERM | crate::Errno::ACCESS)),
+        }
+        before.take().unwrap();
+        assert_eq!(Share::of_thread().unwrap().0.nice, before.0.nice);
+    }
 }

@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use pidns_init::protocol::{RequestKind, Role};
 use pidns_sys::launch::{Namespaces, Strings};
@@ -13,6 +12,7 @@ use pidns_sys::signal::{Blocked, Signal};
 use pidns_sys::{Errno, cpu, twin};
 
 use super::asked::{self, Questions};
+use super::precedence::Precedence;
 use super::start::{self, First, Started};
 use super::tracer::Roster;
 use crate::engine::control::Control;
@@ -127,21 +127,12 @@ fn answer((listener, shared): Questions) -> Result<Vec<JoinHandle<()>>, SpawnErr
         let (listener, shared) = (Arc::clone(&listener), Arc::clone(&shared));
         let serve = move || {
             let _signals = Blocked::new();
-            run_soon();
+            let _precedence = Precedence::take();
             asked::serve(&listener, &shared);
         };
         thread::Builder::new().name("pidns-paths".into()).spawn(serve).map_err(no_thread)
     };
     (0..count).map(start).collect()
-}
-
-/// Has the calling thread, whose answers are short and waited for, run before others that want its cpu. Without that, a
-/// thread that has just run may wait for a tick of the kernel's clock, milliseconds, while another cpu is idle.
-fn run_soon() {
-    const TURN: Duration = Duration::from_millis(1);
-    const NICE: i32 = -10;
-    // Where the kernel does not let it, it waits.
-    let _ = cpu::run_soon(TURN, NICE);
 }
 
 type Tracing = JoinHandle<io::Result<ExitStatus>>;
@@ -166,7 +157,6 @@ fn trace(
         // If nobody listens any more, the job is to be killed, which happens by its pidfd.
         let _ = told.send(started);
         drop(told);
-        run_soon();
         tracer.and_then(|mut tracer| tracer.run())
     });
     if let Err(errno) = ended {

@@ -50,6 +50,7 @@ mod namespaces;
 mod other;
 mod path;
 mod pidfd;
+mod precedence;
 mod procfs;
 mod recent;
 mod robust;

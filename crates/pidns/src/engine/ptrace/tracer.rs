@@ -14,6 +14,7 @@ use pidns_sys::ptrace::{self, Event, Resume, Stop, Tid, Wait};
 use super::affinity::Affinity;
 use super::asked::Shared;
 use super::memory::PathBuffer;
+use super::precedence::Precedence;
 use super::procfs::listing::Cursors;
 use super::recent::Recent;
 use super::task::{Birth, Filter, Phase, Process, Stopped, Task};
@@ -79,7 +80,9 @@ impl Tracer {
     /// # Errors
     /// Those of the host's wait, none in practice.
     pub(super) fn run(&mut self) -> Result<ExitStatus, Errno> {
+        let mut precedence = Precedence::take();
         loop {
+            precedence.suit(self.tasks.len());
             let (tid, event) = match (self.recent.next_event(self.tasks.len()), self.ended) {
                 (Ok(Some(event)), _) => event,
                 (Ok(None), _) => continue,
