@@ -9,13 +9,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pidns_sys::ptrace::Tid;
 use pidns_sys::ptrace::siginfo::SignalInfo;
 use pidns_sys::seccomp::listener::{Listener, Question};
 use pidns_sys::{Errno, abi, pidfd};
 
+use super::locks::{lock, lock_soon};
 use super::memory::PathBuffer;
 use super::path;
 use super::site::{self, Sites};
@@ -52,7 +53,7 @@ impl Shared {
 
     /// Lets `tid` make this call once with this path.
     pub(super) fn give_pass(&self, tid: Tid, call: i64, path: Vec<u8>) {
-        let mut passes = self.passes();
+        let mut passes = lock(&self.passes);
         passes.insert(tid, Pass { call, path });
         self.given.store(passes.len(), Ordering::Release);
     }
@@ -60,7 +61,7 @@ impl Shared {
     /// A task is gone, or on to something else.
     pub(super) fn take_pass(&self, tid: Tid) {
         if self.given.load(Ordering::Acquire) > 0 {
-            let mut passes = self.passes();
+            let mut passes = lock(&self.passes);
             passes.remove(&tid);
             self.given.store(passes.len(), Ordering::Release);
         }
@@ -71,14 +72,10 @@ impl Shared {
         if self.given.load(Ordering::Acquire) == 0 {
             return false;
         }
-        self.passes().get(&question.tid).is_some_and(|pass| {
+        let Some(passes) = lock_soon(&self.passes) else { return false };
+        passes.get(&question.tid).is_some_and(|pass| {
             pass.call == question.call && path.is_none_or(|path| path == pass.path)
         })
-    }
-
-    fn passes(&self) -> MutexGuard<'_, HashMap<Tid, Pass>> {
-        // Nothing in here panics.
-        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,6 +12,7 @@ use pidns_sys::signal::{Blocked, Signal};
 use pidns_sys::{Errno, cpu, twin};
 
 use super::asked::{self, Questions};
+use super::locks::lock_soon;
 use super::precedence::Precedence;
 use super::start::{self, First, Started};
 use super::tracer::Roster;
@@ -286,15 +287,7 @@ impl Job for Traced {
 }
 
 fn members(roster: &Roster) -> Option<Members> {
-    const TRIES: usize = 1000;
-    // A tracer that was killed with the lock held never lets it go.
-    (0..TRIES).find_map(|_| {
-        let roster = roster.try_lock().ok();
-        if roster.is_none() {
-            thread::yield_now();
-        }
-        roster.map(|roster| roster.clone())
-    })
+    lock_soon(roster).map(|roster| roster.clone())
 }
 
 /// Answers what others ask.

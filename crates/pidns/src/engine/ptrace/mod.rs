@@ -44,6 +44,7 @@ mod install;
 mod ipc;
 mod job;
 mod kill;
+mod locks;
 mod made;
 mod memory;
 mod namespaces;

@@ -22,13 +22,14 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use pidns_sys::memory_map::{FileId, Kind, Mapping, code_from};
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::seccomp::listener::Question;
 
+use super::locks::{lock, lock_soon};
 use room::{PAGE, Room};
 use stub::{SITE, SIZE, Site, Stub};
 
@@ -97,26 +98,26 @@ impl Sites {
         let Question { tid, call, instruction, .. } = *question;
         let equipped = || {
             let site = Site::new(call, code_before(tid, instruction)?)?;
-            if lock(&self.mates).contains(&tid) || !has_one_thread(tid) {
+            if lock_soon(&self.mates)?.contains(&tid) || !has_one_thread(tid) {
                 return None;
             }
             let maps = maps(tid)?;
             let code = code_from(&maps, instruction).ok()?;
             let offset = instruction.checked_sub(code.range.start)? + code.offset;
-            let places = self.add(code.file, (offset, site));
+            let places = self.add(code.file, (offset, site))?;
             equip(tid, &code, &places, self.key, waits)
         };
         let _ = equipped();
     }
 
     /// Adds a place of a file, and returns all.
-    fn add(&self, file: FileId, place: Place) -> Vec<Place> {
-        let mut known = lock(&self.known);
+    fn add(&self, file: FileId, place: Place) -> Option<Vec<Place>> {
+        let mut known = lock_soon(&self.known)?;
         let places = known.entry(file).or_default();
         if !places.contains(&place) {
             places.push(place);
         }
-        places.clone()
+        Some(places.clone())
     }
 
     /// Gives all known places from the address `from` on stubs. The process is stopped, and has one thread.
@@ -170,11 +171,6 @@ impl Sites {
         registers.set_stack_pointer(before.stack_pointer() + stack);
         Some(registers)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing in here panics.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn maps(tid: Tid) -> Option<File> {
