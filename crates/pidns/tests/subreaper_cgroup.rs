@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use pidns::{Command, Engine, Signal};
 use pidns_testkit::{again, eventually, find, proc, skipped};
@@ -25,25 +26,34 @@ fn start(script: &str) -> Running {
     Running::start_command(shell(&format!("{script}\necho ready\nread end")))
 }
 
-/// The directory of our own cgroup, if another one may be made there.
+/// The directory of our own cgroup, if another one may be made there. All tests ask at once, and one of them tries.
 fn own() -> Option<PathBuf> {
+    static OWN: LazyLock<Result<PathBuf, String>> = LazyLock::new(find_own);
+    match &*OWN {
+        Ok(own) => Some(own.clone()),
+        Err(why) => {
+            skipped!("{why}");
+            None
+        }
+    }
+}
+
+fn find_own() -> Result<PathBuf, String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let line = mounts.lines().find(|line| line.contains(" - cgroup2 "));
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
     let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/"));
     let (Some(line), Some(path)) = (line, path) else {
-        skipped!("no cgroup2 here");
-        return None;
+        return Err("no cgroup2 here".to_owned());
     };
     let own = PathBuf::from(line.split(' ').nth(4).unwrap()).join(path);
     let probe = own.join(format!("pidns-test-{}", std::process::id()));
     if fs::create_dir(&probe).is_err() || !probe.join("cgroup.kill").exists() {
         let _ = fs::remove_dir(&probe);
-        skipped!("{} has no room for another cgroup", own.display());
-        return None;
+        return Err(format!("{} has no room for another cgroup", own.display()));
     }
     fs::remove_dir(&probe).unwrap();
-    Some(own)
+    Ok(own)
 }
 
 /// Where the command of `running` is.
