@@ -5,7 +5,7 @@
 //! the wait for one of many who all die.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pidns_core::{Effect, ExitStatus, GroupId, NsId, Pid, Signal, TaskId, TaskSet};
 use pidns_sys::Errno;
@@ -13,6 +13,7 @@ use pidns_sys::ptrace::{self, Event, Resume, Stop, Tid, Wait};
 
 use super::affinity::Affinity;
 use super::asked::Shared;
+use super::locks::lock;
 use super::memory::PathBuffer;
 use super::precedence::Precedence;
 use super::procfs::listing::Cursors;
@@ -278,8 +279,7 @@ impl Tracer {
 
     /// Changes what the caller sees.
     pub(super) fn on_roster(&self, change: impl FnOnce(&mut Members)) {
-        // A poisoned lock would mean that the caller's thread has panicked in a look.
-        change(&mut self.roster.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut lock(&self.roster));
     }
 
     /// A number that no host gives to a task: above the largest `pid_max`.
