@@ -68,7 +68,7 @@ fn an_interactive_bash_controls_its_jobs() {
     terminal.expect("Stopped");
     terminal.expect("inner$ ");
     terminal.enter("bg; fg");
-    terminal.expect("sleep 300");
+    terminal.await_in_front("sleep");
     terminal.press("\x03");
     terminal.expect("inner$ ");
     terminal.enter("echo status $?; exit");

@@ -33,6 +33,11 @@ pub fn state(pid: u32) -> Option<char> {
     stat(pid)?.first()?.chars().next()
 }
 
+/// The name of what `pid` runs, at most 15 bytes of it.
+pub fn name(pid: u32) -> Option<String> {
+    status(pid, "Name")
+}
+
 /// The parent of `pid`.
 pub fn parent(pid: u32) -> Option<u32> {
     stat(pid)?.get(1)?.parse().ok()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pty_process::Size;
 use pty_process::blocking::Pty;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::tcgetpgrp;
 
 pub use pty_process::blocking::Command;
 
@@ -111,6 +112,19 @@ impl Terminal {
             let mut pids = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
             // Whom the shell has collected meanwhile is in no state.
             pids.all(|pid| crate::proc::state(pid).is_none_or(&is_it))
+        });
+    }
+
+    /// Waits until the leader of the group in the foreground runs a program of that name. A shell shows a job before it
+    /// gives the terminal to it, and keys pressed between are the shell's.
+    ///
+    /// # Panics
+    /// If that does not come.
+    #[track_caller]
+    pub fn await_in_front(&mut self, name: &str) {
+        crate::eventually("the job is in the foreground", || {
+            let leader = tcgetpgrp(self.side()).ok();
+            leader.and_then(|pid| crate::proc::name(pid.as_raw_pid() as u32)).as_deref() == Some(name)
         });
     }
 
