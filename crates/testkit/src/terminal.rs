@@ -124,7 +124,8 @@ impl Terminal {
     pub fn await_in_front(&mut self, name: &str) {
         crate::eventually("the job is in the foreground", || {
             let leader = tcgetpgrp(self.side()).ok();
-            leader.and_then(|pid| crate::proc::name(pid.as_raw_pid() as u32)).as_deref() == Some(name)
+            leader.and_then(|pid| crate::proc::name(pid.as_raw_pid() as u32)).as_deref()
+                == Some(name)
         });
     }
 

@@ -48,12 +48,6 @@ bitflags::bitflags! {
     pub struct Options: u64 {
         /// Marks syscall stops so that they differ from SIGTRAP.
         const SYSGOOD = libc::PTRACE_O_TRACESYSGOOD as u64;
-        /// Stop at fork(2), and trace the child.
-        const FORK = libc::PTRACE_O_TRACEFORK as u64;
-        /// Stop at vfork(2), and trace the child.
-        const VFORK = libc::PTRACE_O_TRACEVFORK as u64;
-        /// Stop at clone(2), and trace the child.
-        const CLONE = libc::PTRACE_O_TRACECLONE as u64;
         /// Stop after execve(2).
         const EXEC = libc::PTRACE_O_TRACEEXEC as u64;
         /// Stop before the end.

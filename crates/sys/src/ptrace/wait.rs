@@ -28,10 +28,6 @@ pub enum Stop {
     Syscall,
     /// A filter has answered `SECCOMP_RET_TRACE`.
     Seccomp,
-    /// It has made a task, by fork, vfork or clone.
-    Born,
-    /// A vfork parent goes on.
-    VforkDone,
     /// It has executed a program.
     Exec,
     /// It is about to end.
@@ -102,10 +98,6 @@ fn stop(signal: i32, event: i32) -> Stop {
     match (event, signal) {
         (0, SYSCALL) => Stop::Syscall,
         (libc::PTRACE_EVENT_SECCOMP, _) => Stop::Seccomp,
-        (libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE, _) => {
-            Stop::Born
-        }
-        (libc::PTRACE_EVENT_VFORK_DONE, _) => Stop::VforkDone,
         (libc::PTRACE_EVENT_EXEC, _) => Stop::Exec,
         (libc::PTRACE_EVENT_EXIT, _) => Stop::Exit,
         (libc::PTRACE_EVENT_STOP, libc::SIGTRAP) => Stop::Trap,

@@ -156,7 +156,7 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
     } else {
         let result = registers.result();
         filter = filter.filter(|_| result >= 0);
-        match conclude(tracer, tid, after, result) {
+        match conclude(tracer, tid, after, before, result) {
             Conclusion::Result(result) => new.set_result(result),
             Conclusion::Again => new.again(before.unwrap_or(registers).call()),
         }
@@ -188,10 +188,18 @@ pub(super) enum Conclusion {
     Again,
 }
 
-fn conclude(tracer: &mut Tracer, tid: Tid, after: After, result: i64) -> Conclusion {
+fn conclude(
+    tracer: &mut Tracer,
+    tid: Tid,
+    after: After,
+    before: Option<Registers>,
+    result: i64,
+) -> Conclusion {
     let failed = result < 0;
     match after {
-        After::Clone(newborn) => return Conclusion::Result(clone::done(tracer, newborn, result)),
+        After::Clone(newborn) => {
+            return Conclusion::Result(clone::done(tracer, tid, newborn, before, result));
+        }
         After::Wait(pending) => return wait::done(tracer, tid, &pending, result),
         After::Unshare { before } => namespaces::unshared(tracer, tid, before, result),
         After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),

@@ -1,8 +1,11 @@
 //! fork, vfork, clone, clone3: the making of tasks.
 //!
 //! Core reserves numbers at the call's entry, so that what must fail fails before there is anybody. The host makes the
-//! task, without flags that are ours; when it says so ([`born`]), the reservation is published. The child gets its
-//! numbers at its first stop ([`begins`]).
+//! task, without flags that are ours, and has us trace it (`CLONE_PTRACE`): unlike with `PTRACE_O_TRACEFORK` and its like,
+//! its maker does not stop for that. The reservation is published at the task's first stop ([`begins`]), where its numbers
+//! are stored, or at the end of its maker's call ([`done`]), whichever comes first.
+//!
+//! Who has made a task that stops for the first time is told by a *token*, in an argument that the call has not.
 //!
 //! `clone3` is turned into `clone`, which takes all that programs use; what only `clone3` can do is refused with
 //! `ENOSYS`, as by a kernel or container without it.
@@ -11,7 +14,7 @@ use std::collections::VecDeque;
 
 use pidns_core::{CloneArgs, Pid};
 use pidns_sys::ptrace::regs::Registers;
-use pidns_sys::ptrace::{self, Options, Resume, Tid};
+use pidns_sys::ptrace::{self, Options, Tid};
 use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno, negated};
@@ -19,6 +22,9 @@ use super::guest::Guest;
 use super::task::{After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task};
 use super::tracer::Tracer;
 use super::{exit, memory, signal};
+
+/// The argument that holds the token: clone(2) has five.
+const TOKEN: usize = 5;
 
 /// What a clone asks for, by whichever call.
 struct Wish {
@@ -40,6 +46,7 @@ pub(super) const NEWPID: u64 = flag(abi::CLONE_NEWPID);
 const CHILD_SETTID: u64 = flag(abi::CLONE_CHILD_SETTID);
 const PARENT_SETTID: u64 = flag(abi::CLONE_PARENT_SETTID);
 const PIDFD: u64 = flag(abi::CLONE_PIDFD);
+const PTRACE: u64 = flag(abi::CLONE_PTRACE);
 const VM: u64 = flag(abi::CLONE_VM);
 const THREAD: u64 = flag(abi::CLONE_THREAD);
 /// `CLONE_CLEAR_SIGHAND`, `CLONE_INTO_CGROUP`: clone(2) has no bits for them.
@@ -66,7 +73,9 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let reservation = tracer.set.reserve(entry.id, &args, &guest).map_err(errno)?;
     let number = Pid::raw_or_zero(tracer.set.reserved_number(&reservation, entry.id));
     let has = |flag, at| if wish.flags & flag != 0 { at } else { 0 };
+    let token = token(tracer, entry.tid);
     let newborn = Newborn {
+        token,
         number,
         is_thread: wish.flags & THREAD != 0,
         shares_memory: wish.flags & (VM | THREAD) == VM,
@@ -76,8 +85,14 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         child_tid: has(CHILD_SETTID, wish.child_tid),
         reservation: Some(reservation),
     };
-    rewrite(entry, &wish);
+    rewrite(entry, &wish, token);
     Ok(Outcome::Then(After::Clone(newborn)))
+}
+
+/// Names one clone of a task: its number, and above that a serial number.
+fn token(tracer: &mut Tracer, maker: Tid) -> u64 {
+    tracer.clones = tracer.clones.wrapping_add(1);
+    u64::from(tracer.clones) << 32 | u64::from(maker.number().unsigned_abs())
 }
 
 fn legacy(entry: &Entry) -> Wish {
@@ -160,45 +175,15 @@ fn wanted_numbers(entry: &Entry, at: u64, count: u64) -> Result<Vec<i32>, Errno>
 
 /// Makes it the call that the host is to do: no namespace that is ours, no numbers of the host's in memory, and no way
 /// around the tracer.
-fn rewrite(entry: &mut Entry, wish: &Wish) {
+fn rewrite(entry: &mut Entry, wish: &Wish, token: u64) {
     let ours = NEWPID | CHILD_SETTID | PARENT_SETTID | flag(abi::CLONE_UNTRACED);
-    let flags = wish.flags & !ours;
-    let plain = !matches!(entry.registers.call(), abi::SYS_clone | abi::SYS_clone3);
-    if plain || entry.registers.call() == abi::SYS_clone && flags == wish.flags {
-        return;
-    }
+    let flags = wish.flags & !ours | PTRACE;
     entry.registers.set_call(abi::SYS_clone);
     let third = if flags & PIDFD != 0 { wish.pidfd } else { wish.parent_tid };
-    let arguments = [flags | wish.exit_signal, wish.stack, third, wish.child_tid, wish.tls];
+    let arguments = [flags | wish.exit_signal, wish.stack, third, wish.child_tid, wish.tls, token];
     for (index, value) in arguments.into_iter().enumerate() {
         entry.registers.set_argument(index, value);
     }
-}
-
-/// The host has made the task that the stopped one has asked for.
-pub(super) fn born(tracer: &mut Tracer, stopped: Stopped) {
-    let parent = stopped.tid();
-    let child = ptrace::event_message(parent)
-        .ok()
-        .and_then(|message| i32::try_from(message).ok())
-        .and_then(Tid::new);
-    let mut pending = match tracer.take_phase(parent) {
-        Phase::InCall(pending) => pending,
-        other => {
-            // No call of ours: it cannot be, for every clone is traced. The child is not let in.
-            tracer.set_phase(parent, other);
-            if let Some(child) = child {
-                let _ = ptrace::signal_process(child, abi::SIGKILL);
-            }
-            return stopped.run();
-        }
-    };
-    if let (Some(child), After::Clone(newborn)) = (child, &mut pending.after) {
-        let registers = pending.before;
-        publish(tracer, parent, child, newborn, registers);
-    }
-    tracer.set_phase(parent, Phase::InCall(pending));
-    stopped.resume(Resume::ToSyscallStop, 0);
 }
 
 fn publish(
@@ -220,11 +205,7 @@ fn publish(
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
     if let Some(status) = tracer.stillborn.remove(&child) {
-        return exit::ended(tracer, child, status);
-    }
-    if let Some(stranger) = tracer.strangers.remove(&child) {
-        begins(tracer, &stranger);
-        stranger.run();
+        exit::ended(tracer, child, status);
     }
 }
 
@@ -273,11 +254,14 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
     })
 }
 
-/// A new task is at its first stop.
-pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) {
+/// Says whether this is a new task's first stop, and gives it its numbers then.
+pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) -> bool {
     let tid = stopped.tid();
-    let Some(birth) = tracer.births.remove(&tid) else { return };
-    let Some(id) = tracer.id(tid) else { return };
+    if !tracer.tasks.contains_key(&tid) {
+        told_by_child(tracer, tid);
+    }
+    let Some(birth) = tracer.births.remove(&tid) else { return false };
+    let Some(id) = tracer.id(tid) else { return true };
     if birth.child_tid != 0 {
         let number = Pid::raw_or_zero(tracer.set.gettid(id).ok());
         let _ = memory::write_i32(tid, birth.child_tid, number);
@@ -288,34 +272,58 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) {
         registers.restore_arguments(&before);
         let _ = registers.store(tid);
     }
+    true
+}
+
+/// A task that nobody has told of yet tells who has made it.
+fn told_by_child(tracer: &mut Tracer, child: Tid) {
+    let Ok(registers) = Registers::of(child) else { return };
+    let token = registers.argument(TOKEN);
+    let Some(maker) = Tid::new(token as u32 as i32) else { return };
+    match tracer.take_phase(maker) {
+        Phase::InCall(Pending { after: After::Clone(mut newborn), before, entering }) => {
+            if newborn.token == token {
+                publish(tracer, maker, child, &mut newborn, before);
+            }
+            let pending = Pending { after: After::Clone(newborn), before, entering };
+            tracer.set_phase(maker, Phase::InCall(pending));
+        }
+        other => tracer.set_phase(maker, other),
+    }
+}
+
+/// A new task that nobody can tell of, since who has made it was killed meanwhile. It has not run, has no number, and is not
+/// let live.
+pub(super) fn refuse(stopped: Stopped) {
+    // It is stopped for us and not collected, so the number is its own.
+    let _ = ptrace::signal_process(stopped.tid(), abi::SIGKILL);
+    stopped.run();
 }
 
 /// What all are traced with.
 pub(super) fn options() -> Options {
-    Options::SYSGOOD
-        | Options::FORK
-        | Options::VFORK
-        | Options::CLONE
-        | Options::EXEC
-        | Options::EXIT
-        | Options::SECCOMP
-        | Options::EXIT_KILL
+    Options::SYSGOOD | Options::EXEC | Options::EXIT | Options::SECCOMP | Options::EXIT_KILL
 }
 
 /// The parent is at the end of its call.
-pub(super) fn done(tracer: &mut Tracer, newborn: Newborn, result: i64) -> i64 {
+pub(super) fn done(
+    tracer: &mut Tracer,
+    maker: Tid,
+    mut newborn: Newborn,
+    before: Option<Registers>,
+    result: i64,
+) -> i64 {
+    if let Some(child) = i32::try_from(result).ok().and_then(Tid::new) {
+        publish(tracer, maker, child, &mut newborn, before);
+    }
     let result = match newborn.reservation {
-        Some(reservation) if Registers::is_interruption(result) => {
-            tracer.set.retract(reservation, &mut tracer.effects);
-            result
-        }
+        None if result < 0 => result,
+        None => i64::from(newborn.number),
         // The host has failed it.
         Some(reservation) => {
             tracer.set.abandon(reservation, &mut tracer.effects);
             if result < 0 { result } else { negated(Errno::AGAIN) }
         }
-        None if result < 0 => result,
-        None => i64::from(newborn.number),
     };
     forsake(tracer);
     result
@@ -329,18 +337,11 @@ pub(super) fn undo(tracer: &mut Tracer, newborn: Newborn) {
     forsake(tracer);
 }
 
-/// A task that is killed while it makes another never tells of that. Whom nobody can tell of any more has not run, has
-/// no number, and is not let live.
+/// Forgets tasks that have ended before anybody has told of them, when nobody can tell any more: who makes another and is
+/// killed does not.
 pub(super) fn forsake(tracer: &mut Tracer) {
-    let nobody = tracer.strangers.is_empty() && tracer.stillborn.is_empty();
-    if nobody || tracer.tasks.values().any(is_expecting) {
-        return;
-    }
-    tracer.stillborn.clear();
-    for (tid, stranger) in tracer.strangers.drain() {
-        // It is stopped for us and not collected, so the number is its own.
-        let _ = ptrace::signal_process(tid, abi::SIGKILL);
-        stranger.run();
+    if !tracer.stillborn.is_empty() && !tracer.tasks.values().any(is_expecting) {
+        tracer.stillborn.clear();
     }
 }
 

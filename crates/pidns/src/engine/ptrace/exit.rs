@@ -20,7 +20,6 @@ pub(super) fn killed(signal: i32, dumped: bool) -> ExitStatus {
 /// The host has collected a task for us.
 pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
     tracer.births.remove(&tid);
-    tracer.strangers.remove(&tid);
     let Some(task) = tracer.tasks.remove(&tid) else {
         if !tracer.zombies.contains_key(&tid) {
             // Killed before its parent has told of it.

@@ -246,7 +246,9 @@ pub(super) enum WaitKind {
 /// A task between its reservation and its birth.
 #[derive(Debug)]
 pub(super) struct Newborn {
-    /// Taken when the host says that it is there.
+    /// By which it names its maker.
+    pub(super) token: u64,
+    /// Taken when the host has made it.
     pub(super) reservation: Option<Reservation>,
     /// As its parent sees it.
     pub(super) number: i32,
@@ -267,7 +269,7 @@ pub(super) struct Newborn {
 pub(super) struct Birth {
     /// Where it wants its own number, or 0.
     pub(super) child_tid: u64,
-    /// Its registers, where its parent's were changed for the call.
+    /// Its maker's registers, before they were changed for the call.
     pub(super) registers: Option<Registers>,
 }
 

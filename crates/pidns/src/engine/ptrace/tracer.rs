@@ -34,10 +34,10 @@ pub(super) struct Tracer {
     pub(super) zombies: HashMap<Tid, TaskId>,
     /// Tasks that the host has made, but whose first stop has not come.
     pub(super) births: HashMap<Tid, Birth>,
-    /// First stops of tasks that no parent has told of yet.
-    pub(super) strangers: HashMap<Tid, Stopped>,
     /// Tasks that have ended before their parents told of them.
     pub(super) stillborn: HashMap<Tid, ExitStatus>,
+    /// How many there have been: for their tokens.
+    pub(super) clones: u32,
     /// The tracer's own place in the set: number 1 of level 0, the parent of the first init.
     pub(super) outside: TaskId,
     /// The first init's namespace, and who is in it: for the caller to look at.
@@ -174,25 +174,19 @@ impl Tracer {
             Stop::Seccomp => call::enter(self, stopped),
             Stop::Syscall => call::leave(self, stopped),
             Stop::Signal(number) => signal::arrives(self, stopped, number),
-            Stop::Born => clone::born(self, stopped),
             Stop::Exec => exec::executed(self, stopped),
             Stop::Exit => exit::leaving(self, stopped),
             Stop::Group(signal) => self.group_stop(stopped, signal),
             Stop::Trap => self.trap(stopped),
-            Stop::VforkDone => stopped.run(),
         }
     }
 
     /// A new task's first stop may be a group stop too, if its process is in one.
     fn group_stop(&mut self, stopped: Stopped, signal: i32) {
-        if self.births.contains_key(&stopped.tid()) {
-            clone::begins(self, &stopped);
-        } else if !self.tasks.contains_key(&stopped.tid()) {
-            self.strangers.insert(stopped.tid(), stopped);
-            return clone::forsake(self);
-        }
-        if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
-            task.listening = true;
+        clone::begins(self, &stopped);
+        match self.tasks.get_mut(&stopped.tid()) {
+            Some(task) => task.listening = true,
+            None => return clone::refuse(stopped),
         }
         let group = self.process_of(stopped.tid()).map(|process| process.group);
         if let (Some(group), Some(signal)) = (group, Signal::from_raw(signal))
@@ -205,8 +199,7 @@ impl Tracer {
 
     /// A new task, the end of a group stop, or our own interrupt.
     fn trap(&mut self, stopped: Stopped) {
-        if self.births.contains_key(&stopped.tid()) {
-            clone::begins(self, &stopped);
+        if clone::begins(self, &stopped) {
             stopped.run();
         } else if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
             let was_listening = std::mem::replace(&mut task.listening, false);
@@ -216,8 +209,7 @@ impl Tracer {
             }
             self.go_on_in_phase(stopped, 0);
         } else {
-            self.strangers.insert(stopped.tid(), stopped);
-            clone::forsake(self);
+            clone::refuse(stopped);
         }
     }
 
