@@ -19,7 +19,25 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     if tracer.process_of(entry.tid).is_some_and(|process| process.adopted > 0) {
         return mixed(tracer, entry);
     }
-    native(tracer, entry)
+    match at_once(tracer, entry) {
+        Some(answer) => answer,
+        None => native(tracer, entry),
+    }
+}
+
+/// Answers where there is nobody to wait for, or nothing to tell of yet. Core knows of every end before the host tells the
+/// parent; but of stops and continuations the host's parent may know before us.
+fn at_once(tracer: &mut Tracer, entry: &Entry) -> Option<Handled> {
+    let (target, options) = arguments(entry)?.ok()?;
+    let peek = options | WaitOptions::NOWAIT | WaitOptions::NOHANG;
+    let only_ends = !options.intersects(WaitOptions::STOPPED | WaitOptions::CONTINUED);
+    match tracer.set.wait(entry.id, target, peek, &mut tracer.effects) {
+        Err(pidns_core::Errno::ECHILD) => Some(Err(Errno::CHILD)),
+        Ok(WaitOutcome::Nothing) if options.contains(WaitOptions::NOHANG) && only_ends => {
+            Some(nothing(entry))
+        }
+        _ => None,
+    }
 }
 
 /// Lets the host do it, with its own numbers.
