@@ -49,6 +49,9 @@ pub const SECCOMP_FILTER_FLAG_TSYNC: u64 = 1;
 /// See seccomp(2).
 pub const SECCOMP_SET_MODE_FILTER: u64 = 1;
 
+/// See PR_GET_TID_ADDRESS(2const).
+pub const PR_GET_TID_ADDRESS: i32 = 40;
+
 /// See fcntl(2).
 pub const F_SETOWN_EX: i32 = 15;
 /// See fcntl(2).

@@ -9,7 +9,7 @@ use pidns_sys::ptrace::{Resume, Tid};
 use pidns_sys::{Errno, abi};
 
 use super::asked::Visit;
-use super::task::{After, Filter, Pending, Phase, Stopped};
+use super::task::{After, Filter, Pending, Phase, Stopped, TidAddress};
 use super::tracer::Tracer;
 use super::{
     clone, credentials, descriptor, guest, ids, install, ipc, kill, memory, namespaces, other,
@@ -203,6 +203,12 @@ fn conclude(
         After::Wait(pending) => return wait::done(tracer, tid, &pending, result),
         After::Unshare { before } => namespaces::unshared(tracer, tid, before, result),
         After::Undo(at, bytes) => drop(memory::write(tid, at, &bytes)),
+        After::Owed => {
+            if let Some(task) = tracer.tasks.get_mut(&tid) {
+                task.tid_address = TidAddress::Told;
+            }
+            return Conclusion::Again;
+        }
         After::Path { buffer, size } => {
             return Conclusion::Result(path::shown(tracer, tid, buffer, size, result));
         }

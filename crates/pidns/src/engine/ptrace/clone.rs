@@ -19,9 +19,11 @@ use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
-use super::task::{After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task};
+use super::task::{
+    After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task, TidAddress,
+};
 use super::tracer::Tracer;
-use super::{exit, memory, signal};
+use super::{exit, ids, memory, signal};
 
 /// The argument that holds the token: clone(2) has five.
 const TOKEN: usize = 5;
@@ -48,6 +50,7 @@ const PARENT_SETTID: u64 = flag(abi::CLONE_PARENT_SETTID);
 const PIDFD: u64 = flag(abi::CLONE_PIDFD);
 const PTRACE: u64 = flag(abi::CLONE_PTRACE);
 const VM: u64 = flag(abi::CLONE_VM);
+const VFORK: u64 = flag(abi::CLONE_VFORK);
 const THREAD: u64 = flag(abi::CLONE_THREAD);
 /// `CLONE_CLEAR_SIGHAND`, `CLONE_INTO_CGROUP`: clone(2) has no bits for them.
 const ONLY_CLONE3: u64 = !0xffff_ffff;
@@ -62,6 +65,14 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     };
     if wish.flags & ONLY_CLONE3 != 0 {
         return Err(Errno::NOSYS);
+    }
+    if wish.flags & (VM | VFORK) == VM {
+        if let Some(first) = ids::pay(tracer, entry) {
+            return Ok(first);
+        }
+        if let Some(task) = tracer.tasks.get_mut(&entry.tid) {
+            task.tid_address = TidAddress::Told;
+        }
     }
     let guest = Guest::new(tracer, entry.tid);
     let args = if args_of_core {
@@ -79,7 +90,7 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         number,
         is_thread: wish.flags & THREAD != 0,
         shares_memory: wish.flags & (VM | THREAD) == VM,
-        suspends: wish.flags & flag(abi::CLONE_VFORK) != 0,
+        suspends: wish.flags & VFORK != 0,
         shares_parent: wish.flags & flag(abi::CLONE_PARENT) != 0,
         parent_tid: has(PARENT_SETTID, wish.parent_tid),
         child_tid: has(CHILD_SETTID, wish.child_tid),

@@ -6,7 +6,7 @@ use pidns_sys::ptrace::{self, Tid};
 
 use super::clone;
 use super::signal;
-use super::task::{Disposition, Stopped, Task};
+use super::task::{Disposition, Stopped, Task, TidAddress};
 use super::tracer::Tracer;
 
 /// The host has executed a program. All other threads are gone; one that was not the leader has its number now.
@@ -29,6 +29,9 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
         if process.sigsys == Disposition::Handled {
             process.sigsys = Disposition::Default;
         }
+    }
+    if let Some(task) = tracer.tasks.get_mut(&tid) {
+        task.tid_address = TidAddress::Owed(None);
     }
     if let Some(sites) = &tracer.shared.sites
         && let Ok(registers) = Registers::of(tid)

@@ -205,6 +205,7 @@ fn by_command(rules: &mut Vec<Rule>) {
         abi::PR_SET_PTRACER,
         abi::PR_SCHED_CORE,
         abi::PR_SET_DUMPABLE,
+        abi::PR_GET_TID_ADDRESS,
     ];
     rules.push(rule(abi::SYS_prctl, &traced(0, &options.map(i64::from)), Allow));
     let credentials = [abi::SO_PEERCRED, abi::SO_PASSCRED];

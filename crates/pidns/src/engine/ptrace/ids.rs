@@ -6,7 +6,7 @@ use pidns_sys::ptrace::Tid;
 
 use super::call::{Entry, Handled, Outcome, errno};
 use super::other;
-use super::task::{After, Meaning};
+use super::task::{After, Meaning, TidAddress};
 use super::tracer::Tracer;
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
@@ -19,18 +19,35 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         abi::SYS_getpgid => set.getpgid(entry.id, entry.int(0)),
         abi::SYS_getsid => set.getsid(entry.id, entry.int(0)),
         _ => {
-            // set_tid_address(2): the address is the kernel's matter, the number ours.
-            let number = set.gettid(entry.id).map_err(errno)?;
-            if let Some(sites) = &tracer.shared.sites
-                && tracer.process_of(entry.tid).is_some_and(|process| process.threads.len() == 1)
-            {
-                // A program calls this when it has loaded its libraries.
-                sites.apply(entry.tid, 0);
-            }
-            return Ok(Outcome::Then(After::Return(i64::from(number.raw()))));
+            let number = i64::from(set.gettid(entry.id).map_err(errno)?.raw());
+            return Ok(set_tid_address(tracer, entry, number));
         }
     };
     Ok(Outcome::Done(i64::from(Pid::raw_or_zero(number.map_err(errno)?))))
+}
+
+/// The address is the kernel's matter, if not at once; the number is ours.
+fn set_tid_address(tracer: &mut Tracer, entry: &Entry, number: i64) -> Outcome {
+    let task = tracer.tasks.get_mut(&entry.tid);
+    let Some(TidAddress::Owed(address)) = task.map(|task| &mut task.tid_address) else {
+        return Outcome::Then(After::Return(number));
+    };
+    *address = Some(entry.long(0));
+    if let Some(sites) = &tracer.shared.sites {
+        // A program calls this when it has loaded its libraries.
+        sites.apply(entry.tid, 0);
+    }
+    Outcome::Done(number)
+}
+
+/// Has a task make the call that it owes, before the one that it wants to make.
+pub(super) fn pay(tracer: &Tracer, entry: &mut Entry) -> Option<Outcome> {
+    let TidAddress::Owed(Some(address)) = tracer.tasks.get(&entry.tid)?.tid_address else {
+        return None;
+    };
+    entry.registers.set_call(abi::SYS_set_tid_address);
+    entry.registers.set_argument(0, address);
+    Some(Outcome::Then(After::Owed))
 }
 
 /// A result that is a number of the host's, as the caller knows it.

@@ -7,7 +7,7 @@ use pidns_sys::{Errno, abi, privilege};
 use super::call::{Entry, Handled, Outcome, errno};
 use super::task::{After, Meaning};
 use super::tracer::Tracer;
-use super::{memory, session};
+use super::{ids, memory, session};
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.registers.call() {
@@ -119,7 +119,7 @@ fn exchange_number(tracer: &Tracer, entry: &Entry, at: u64) -> Handled {
     Ok(Outcome::Then(After::Undo(at, before.to_vec())))
 }
 
-fn prctl(tracer: &mut Tracer, entry: &Entry) -> Handled {
+fn prctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.int(0) {
         abi::PR_SET_CHILD_SUBREAPER => {
             let mark = if entry.long(1) == 0 { ChildSubreaper::No } else { ChildSubreaper::Yes };
@@ -136,6 +136,7 @@ fn prctl(tracer: &mut Tracer, entry: &Entry) -> Handled {
             Ok(Outcome::Done(0))
         }
         abi::PR_SET_DUMPABLE => Ok(Outcome::Native),
+        abi::PR_GET_TID_ADDRESS => Ok(ids::pay(tracer, entry).unwrap_or(Outcome::Native)),
         // PR_SET_PTRACER: there is no tracing inside; PR_SCHED_CORE: as where it is not configured.
         _ => Err(Errno::INVAL),
     }

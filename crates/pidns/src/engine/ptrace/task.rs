@@ -55,11 +55,30 @@ pub(super) struct Task {
     pub(super) listening: bool,
     /// It has exited, which core is told when the host has collected it.
     pub(super) left: bool,
+    pub(super) tid_address: TidAddress,
+}
+
+/// Where the kernel is to store a zero when the task ends, by set_tid_address(2). It does so only where others are in the
+/// task's memory. So a program that begins gets its number from us, and the call is made when there is about to be
+/// somebody: most programs never have anybody.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TidAddress {
+    /// The kernel has it.
+    Told,
+    /// Nobody else has been in the memory since the program has begun. The kernel is to have this, if it is something.
+    Owed(Option<u64>),
 }
 
 impl Task {
     pub(super) fn new(id: TaskId, process: Tid) -> Self {
-        Self { id, process, phase: Phase::Running, listening: false, left: false }
+        Self {
+            id,
+            process,
+            phase: Phase::Running,
+            listening: false,
+            left: false,
+            tid_address: TidAddress::Told,
+        }
     }
 
     /// It sleeps until another task has done something: a child to wait for, or one that borrows its memory.
@@ -104,6 +123,8 @@ pub(super) struct Pending {
 pub(super) enum After {
     /// Nothing but to put the arguments back.
     Restore,
+    /// The call was one that was owed: see [`TidAddress`]. Now the one that was asked for is made.
+    Owed,
     /// The call returns this if it succeeds.
     Return(i64),
     /// The call has made a task, unless it failed.
