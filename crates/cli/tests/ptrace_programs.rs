@@ -40,6 +40,17 @@ fn with(name: &str, text: &str) -> TempDir {
     directory
 }
 
+/// A directory with a program, built from `programs`.
+fn with_program(name: &str) -> Option<TempDir> {
+    find("cc")?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
+    let directory = empty();
+    let mut cc = Command::new("cc");
+    cc.args(["-O1", "-pthread", "-o", name]).arg(source).current_dir(directory.path());
+    assert!(cc.status().unwrap().success());
+    Some(directory)
+}
+
 fn empty() -> TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -240,25 +251,18 @@ fn a_static_program_of_musl() {
 /// set_tid_address(2) is put off until there are threads: nobody is to notice.
 #[test]
 fn a_thread_joins_the_first_one() {
-    if find("cc").is_none() {
-        return;
-    }
-    let program = "#include <pthread.h>\n#include <stdio.h>\n#include <sys/prctl.h>\n#include <unistd.h>\n\
-        static pthread_t first;\n\
-        static void *other(void *_) { printf(\"%d\\n\", pthread_join(first, 0)); return 0; }\n\
-        int main(int argc, char **argv) {\n\
-        int *word = 0; pthread_t id; first = pthread_self();\n\
-        if (argc > 1) printf(\"%d\\n\", prctl(PR_GET_TID_ADDRESS, &word) ? -1 : *word == getpid());\n\
-        pthread_create(&id, 0, other, 0); pthread_exit(0); }\n";
-    let directory = with("main.c", program);
-    let path = directory.path();
-    let mut cc = Command::new("cc");
-    let built = cc.args(["-pthread", "-o", "prog", "main.c"]).current_dir(path).status();
-    assert!(built.unwrap().success());
-    assert_eq!(inside(&directory, &["./prog"]), "0\n");
+    let Some(directory) = with_program("joins") else { return };
+    assert_eq!(inside(&directory, &["./joins"]), "0\n");
     // Some kernels have no PR_GET_TID_ADDRESS.
-    let outside = ended(Command::new(path.join("prog")).arg("ask")).1;
-    assert_eq!(inside(&directory, &["./prog", "ask"]), outside);
+    let outside = ended(Command::new(directory.path().join("joins")).arg("ask")).1;
+    assert_eq!(inside(&directory, &["./joins", "ask"]), outside);
+}
+
+/// Most processes end without a stop, in which these mutexes would be mended.
+#[test]
+fn robust_mutexes_of_processes_and_threads() {
+    let Some(directory) = with_program("robust") else { return };
+    assert_eq!(inside(&directory, &["./robust"]), "130\n".repeat(5));
 }
 
 /// Set-user-ID bits do nothing under a promise of no new privileges (`PR_SET_NO_NEW_PRIVS`), which an unprivileged job has

@@ -13,7 +13,7 @@ use super::task::{After, Filter, Pending, Phase, Stopped, TidAddress};
 use super::tracer::Tracer;
 use super::{
     clone, credentials, descriptor, guest, ids, install, ipc, kill, memory, namespaces, other,
-    path, pidfd, procfs, session, signal, sysctl, terminal, wait,
+    path, pidfd, procfs, robust, session, signal, sysctl, terminal, wait,
 };
 
 /// A call at its entry.
@@ -300,6 +300,7 @@ pub(super) fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         abi::SYS_pidfd_open | abi::SYS_pidfd_send_signal | abi::SYS_pidfd_getfd => {
             pidfd::enter(tracer, entry)
         }
+        abi::SYS_mmap | abi::SYS_shmat => robust::enter(tracer, entry),
         abi::SYS_unshare | abi::SYS_setns | abi::SYS_reboot => namespaces::enter(tracer, entry),
         abi::SYS_write | abi::SYS_pwrite64 => sysctl::write(tracer, entry),
         abi::SYS_ioctl => terminal::ioctl(tracer, entry),

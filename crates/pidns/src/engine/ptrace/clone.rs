@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use pidns_core::{CloneArgs, Pid};
 use pidns_sys::ptrace::regs::Registers;
-use pidns_sys::ptrace::{self, Options, Tid};
+use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno, negated};
@@ -23,7 +23,7 @@ use super::task::{
     After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task, TidAddress,
 };
 use super::tracer::Tracer;
-use super::{exit, ids, memory, signal};
+use super::{exit, ids, memory, robust, signal};
 
 /// The argument that holds the token: clone(2) has five.
 const TOKEN: usize = 5;
@@ -73,6 +73,7 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         if let Some(task) = tracer.tasks.get_mut(&entry.tid) {
             task.tid_address = TidAddress::Told;
         }
+        robust::stop_at_end(tracer, entry.tid, true);
     }
     let guest = Guest::new(tracer, entry.tid);
     let args = if args_of_core {
@@ -211,7 +212,8 @@ fn publish(
     tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
     tracer.recent.note(child);
-    tracer.births.insert(child, Birth { child_tid: newborn.child_tid, registers });
+    let Newborn { child_tid, shares_memory, .. } = *newborn;
+    tracer.births.insert(child, Birth { child_tid, shares_memory, registers });
     if newborn.parent_tid != 0 {
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
@@ -235,8 +237,9 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     let parent = if newborn.shares_parent { creator.parent } else { own };
     let (filters, in_proc) = (creator.filters, creator.in_proc.clone());
     let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
+    let stops_at_end = creator.stops_at_end;
     let Some(process) = describe(tracer, child, parent) else { return };
-    let process = Process { filters, in_proc, sigsys, ignores_children, ..process };
+    let process = Process { filters, in_proc, sigsys, ignores_children, stops_at_end, ..process };
     tracer.processes.insert(child, process);
     let number =
         tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
@@ -260,6 +263,7 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         in_proc: None,
         sigsys: Disposition::Default,
         ignores_children: false,
+        stops_at_end: true,
         ended: VecDeque::new(),
         adopter: None,
     })
@@ -273,6 +277,8 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) -> bool {
     }
     let Some(birth) = tracer.births.remove(&tid) else { return false };
     let Some(id) = tracer.id(tid) else { return true };
+    let stops = tracer.process_of(tid).is_some_and(|process| process.stops_at_end);
+    robust::stop_at_end(tracer, tid, stops || birth.shares_memory);
     if birth.child_tid != 0 {
         let number = Pid::raw_or_zero(tracer.set.gettid(id).ok());
         let _ = memory::write_i32(tid, birth.child_tid, number);
@@ -309,11 +315,6 @@ pub(super) fn refuse(stopped: Stopped) {
     // It is stopped for us and not collected, so the number is its own.
     let _ = ptrace::signal_process(stopped.tid(), abi::SIGKILL);
     stopped.run();
-}
-
-/// What all are traced with.
-pub(super) fn options() -> Options {
-    Options::SYSGOOD | Options::EXEC | Options::EXIT | Options::SECCOMP | Options::EXIT_KILL
 }
 
 /// The parent is at the end of its call.

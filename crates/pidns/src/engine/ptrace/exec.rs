@@ -4,10 +4,9 @@ use pidns_core::ExitStatus;
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
 
-use super::clone;
-use super::signal;
 use super::task::{Disposition, Stopped, Task, TidAddress};
 use super::tracer::Tracer;
+use super::{clone, robust, signal};
 
 /// The host has executed a program. All other threads are gone; one that was not the leader has its number now.
 pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
@@ -40,6 +39,7 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
         // The loader; its libraries are not there yet.
         sites.apply(tid, registers.instruction_pointer());
     }
+    robust::stop_at_end(tracer, tid, false);
     signal::trust_host(tracer, tid);
     clone::forsake(tracer);
     stopped.run();

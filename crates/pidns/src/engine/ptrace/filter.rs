@@ -124,6 +124,11 @@ fn traced(rules: &mut Vec<Rule>) {
     ] {
         rules.push(rule(call, &[], Trace));
     }
+    // Not for a number either, but for locks in memory that processes share.
+    let read_only = Masked(2, abi::PROT_WRITE.cast_unsigned(), 0);
+    let shared = Has(3, abi::MAP_SHARED.cast_unsigned());
+    rules.push(rule(abi::SYS_mmap, &[(read_only, Allow), (shared, Trace)], Allow));
+    rules.push(rule(abi::SYS_shmat, &[], Trace));
     // Who starts programs asks about all signals first, which changes nothing.
     let signals = [
         (Null(1), Allow),

@@ -1,12 +1,16 @@
 //! Robust futexes of a task that ends: set_robust_list(2).
 //!
+//! Only tasks whose locks others may find stop before their end: those with threads, those in memory that processes share,
+//! and inits, for the zap. Others end without a stop ([`stop_at_end`]).
+//!
 //! The word of a locked mutex holds its owner's number, which is ours. When the owner ends, the kernel looks for the
 //! host's number in the words of its list, and marks those as left by a dead owner (`exit_robust_list`). So ours is
 //! exchanged for the host's while the task is in its exit stop, just before the kernel looks.
 
 use pidns_core::Pid;
-use pidns_sys::ptrace::{self, Tid};
+use pidns_sys::ptrace::{self, Options, Tid};
 
+use super::call::{Entry, Handled, Outcome};
 use super::memory;
 use super::tracer::Tracer;
 
@@ -17,6 +21,28 @@ const OFFSET: u64 = 8;
 const PENDING: u64 = 16;
 /// The kernel goes no further either (`ROBUST_LIST_LIMIT`).
 const LIMIT: usize = 2048;
+
+/// A process is to stop before the end of its tasks, or not any more. To be called in a stop of its only task.
+pub(super) fn stop_at_end(tracer: &mut Tracer, tid: Tid, stops: bool) {
+    let Some(process) = tracer.process_of_mut(tid) else { return };
+    let stops = stops || process.is_init();
+    if std::mem::replace(&mut process.stops_at_end, stops) != stops {
+        // A task that was killed meanwhile is beyond that.
+        let _ = ptrace::set_options(tid, options(stops));
+    }
+}
+
+/// What a task is traced with.
+pub(super) fn options(stops_at_end: bool) -> Options {
+    let options = Options::SYSGOOD | Options::EXEC | Options::SECCOMP | Options::EXIT_KILL;
+    if stops_at_end { options | Options::EXIT } else { options }
+}
+
+/// Memory that processes share is about to be mapped.
+pub(super) fn enter(tracer: &mut Tracer, entry: &Entry) -> Handled {
+    stop_at_end(tracer, entry.tid, true);
+    Ok(Outcome::Native)
+}
 
 /// Makes the words of a dying task's list what the kernel expects.
 pub(super) fn repair(tracer: &Tracer, tid: Tid) {

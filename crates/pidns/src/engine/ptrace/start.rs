@@ -22,7 +22,7 @@ use super::recent::Recent;
 use super::site::Sites;
 use super::task::{Filter, Stopped, Task};
 use super::tracer::{Roster, Tracer};
-use super::{clone, filter, signal};
+use super::{clone, filter, robust, signal};
 use crate::engine::Spec;
 use crate::engine::image::{self, Image, StepList};
 use crate::engine::steps::{IdMaps, Steps, as_c_strs, candidates, failed};
@@ -181,7 +181,7 @@ fn launch_behind<'a>(
     confinement.add(list, stages);
     list.extend(exec);
     stages.extend(stage);
-    traced::launch_traced(clone::options(), list).map_err(|failure| match failure.step {
+    traced::launch_traced(robust::options(true), list).map_err(|failure| match failure.step {
         None => SpawnError::new(Stage::Engine, failure.errno),
         Some(_) => failed(failure, stages),
     })

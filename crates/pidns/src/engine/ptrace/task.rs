@@ -290,6 +290,8 @@ pub(super) struct Newborn {
 pub(super) struct Birth {
     /// Where it wants its own number, or 0.
     pub(super) child_tid: u64,
+    /// It is another process, in its maker's memory.
+    pub(super) shares_memory: bool,
     /// Its maker's registers, before they were changed for the call.
     pub(super) registers: Option<Registers>,
 }
@@ -312,6 +314,8 @@ pub(super) struct Process {
     pub(super) sigsys: Disposition,
     /// SIGCHLD is ignored: the kernel collects its children.
     pub(super) ignores_children: bool,
+    /// It stops before its end: see [`robust`](super::robust).
+    pub(super) stops_at_end: bool,
     /// Its children that ended last, with the numbers by which it knew them: a SIGCHLD may tell of one that is gone.
     pub(super) ended: VecDeque<(Tid, i32)>,
     /// Who has it as a child though the host has not.
