@@ -73,6 +73,9 @@ pub(super) fn enter(tracer: &mut Tracer, stopped: Stopped) {
     }
     let mut entry = Entry { tid, id, registers };
     let handled = dispatch(tracer, &mut entry);
+    if tracer.has_killed(tid) {
+        return stopped.leave();
+    }
     answer(tracer, stopped, registers, entry, handled);
 }
 

@@ -29,9 +29,13 @@ pub(super) fn send(tracer: &mut Tracer, task: TaskId, group_wide: bool, info: Si
     let thread = (!group_wide).then_some(tid);
     let signal = info.signal.raw();
     let marked = SignalInfo::marked(signal, MARK, info.code.0, info.pid, info.uid, info.value);
-    if ptrace::queue_signal(process, thread, &marked) == Err(Errno::AGAIN) {
+    let mut sent = ptrace::queue_signal(process, thread, &marked);
+    if sent == Err(Errno::AGAIN) {
         // Too many are queued to say who sent it.
-        let _ = ptrace::signal_task(process, thread.unwrap_or(process), signal);
+        sent = ptrace::signal_task(process, thread.unwrap_or(process), signal);
+    }
+    if sent.is_ok() && signal == abi::SIGKILL {
+        tracer.killed.push(process);
     }
 }
 

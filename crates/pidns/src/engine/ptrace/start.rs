@@ -213,6 +213,7 @@ fn table(init: Tid, roster: Roster, key: Option<u64>) -> Result<Tracer, SpawnErr
         roster,
         dying: Vec::new(),
         patience: 0,
+        killed: Vec::new(),
         recent: Recent::new(),
         image: None,
         init: Some(init),

@@ -37,6 +37,9 @@ impl Stopped {
         self.resume(Resume::Freely, 0);
     }
 
+    /// Nothing is to be done: it goes on by itself.
+    pub(super) fn leave(self) {}
+
     /// Leaves it in its group stop.
     pub(super) fn listen(self) {
         let _ = ptrace::listen(self.0);

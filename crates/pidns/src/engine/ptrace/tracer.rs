@@ -46,6 +46,8 @@ pub(super) struct Tracer {
     /// Whom we have killed, and how many events to let pass before a look at them.
     pub(super) dying: Vec<Tid>,
     pub(super) patience: usize,
+    /// The processes that were killed since the last event.
+    pub(super) killed: Vec<Tid>,
     pub(super) recent: Recent,
     /// The first init, if it is our own `pidns-init`.
     pub(super) image: Option<Tid>,
@@ -98,6 +100,7 @@ impl Tracer {
 
     fn handle(&mut self, tid: Tid, event: Event) {
         self.recent.note(tid);
+        self.killed.clear();
         match event {
             Event::Stopped(stop) => self.on_stop(Stopped::new(tid), stop),
             Event::Exited(code) => exit::ended(self, tid, ExitStatus::exited(code)),
@@ -153,6 +156,13 @@ impl Tracer {
         self.all_die()
             && !self.is_held(tid)
             && self.process_of(tid).is_some_and(|process| process.threads.len() == 1)
+    }
+
+    /// A task was stopped, and has been killed by us since. It goes on by that, and must not be resumed: it may be in the stop
+    /// before its end by now.
+    pub(super) fn has_killed(&self, tid: Tid) -> bool {
+        let process = || self.tasks.get(&tid).map(|task| task.process);
+        !self.killed.is_empty() && process().is_some_and(|process| self.killed.contains(&process))
     }
 
     /// The first init is in its exit stop.
@@ -264,7 +274,10 @@ impl Tracer {
         let Some(tid) = self.tid(task) else { return };
         if let Some(entry) = self.tasks.get(&tid) {
             // The number is its own: we have not collected it.
-            let _ = ptrace::signal_task(entry.process, tid, pidns_sys::abi::SIGKILL);
+            let process = entry.process;
+            if ptrace::signal_task(process, tid, pidns_sys::abi::SIGKILL).is_ok() {
+                self.killed.push(process);
+            }
             self.dying.push(tid);
         }
     }
