@@ -4,32 +4,20 @@
 #[path = "ptrace_support/mod.rs"]
 mod support;
 
-use std::path::Path;
 use std::time::Duration;
 
 use pidns::{Command, Engine};
 use pidns_sys::landlock::Ruleset;
-use support::has;
+use support::built;
 
 /// What the program inside writes; `None` where it cannot be built, or sites are left as they are.
 fn sites(what: &str) -> Option<String> {
-    if !has("cc") {
-        return None;
-    }
     if Ruleset::signals_stay_inside().is_err() {
         println!("skipped: no Landlock that keeps signals inside, so sites are left as they are");
         return None;
     }
-    let place = tempfile::tempdir().unwrap();
-    let program = place.path().join("sites");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ptrace_support/sites.c");
-    let built = std::process::Command::new("cc")
-        .args(["-O1", "-pthread", "-o"])
-        .args([&program, &source])
-        .status()
-        .expect("there is a compiler");
-    assert!(built.success());
-    let output = Command::new(&program)
+    let place = built("sites")?;
+    let output = Command::new(place.path().join("sites"))
         .arg(what)
         .engine(Engine::Ptrace)
         .timeout(Duration::from_secs(60))

@@ -39,6 +39,22 @@ pub(crate) fn python(script: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// A directory with the program `name`, built from its source beside this file; `None` where there is no compiler.
+pub(crate) fn built(name: &str) -> Option<tempfile::TempDir> {
+    if !has("cc") {
+        return None;
+    }
+    let place = tempfile::tempdir().expect("there is a place for it");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ptrace_support");
+    let cc = std::process::Command::new("cc")
+        .args(["-O1", "-pthread", "-o"])
+        .arg(place.path().join(name))
+        .arg(sources.join(name).with_extension("c"))
+        .status();
+    assert!(cc.expect("there is a compiler").success());
+    Some(place)
+}
+
 /// Says whether a program is there; prints that a test is skipped if not.
 pub(crate) fn has(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -276,9 +276,6 @@ pub(super) fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_getsid
         | abi::SYS_set_tid_address => ids::enter(tracer, entry),
         abi::SYS_fork | abi::SYS_vfork | abi::SYS_clone | abi::SYS_clone3 => {
-            if tracer.affinity.fellow() == Some(entry.tid) {
-                tracer.affinity.release();
-            }
             clone::enter(tracer, entry)
         }
         abi::SYS_sched_setaffinity | abi::SYS_sched_getaffinity => {

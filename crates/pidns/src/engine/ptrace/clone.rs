@@ -96,6 +96,7 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         parent_tid: has(PARENT_SETTID, wish.parent_tid),
         child_tid: has(CHILD_SETTID, wish.child_tid),
         reservation: Some(reservation),
+        cpus: tracer.affinity.heritage(entry.tid),
     };
     rewrite(entry, &wish, token);
     Ok(Outcome::Then(After::Clone(newborn)))
@@ -211,6 +212,9 @@ fn publish(
     let process = if newborn.is_thread { own } else { child };
     tracer.tasks.insert(child, Task::new(id, process));
     enlist(tracer, own, child, newborn);
+    if let Some(set) = newborn.cpus.take() {
+        tracer.affinity.inherit(child, set);
+    }
     tracer.recent.note(child);
     let Newborn { child_tid, shares_memory, .. } = *newborn;
     tracer.births.insert(child, Birth { child_tid, shares_memory, registers });

@@ -47,6 +47,7 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
 
 /// The thread `former` has the number `tid` of its leader, whose end nobody tells.
 fn take_over(tracer: &mut Tracer, tid: Tid, former: Tid) {
+    tracer.affinity.rename(former, tid);
     let Some(task) = tracer.tasks.remove(&former) else { return };
     if let Some(leader) = tracer.tasks.remove(&tid) {
         clone::give_up(tracer, leader.phase);

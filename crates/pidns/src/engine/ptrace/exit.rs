@@ -29,6 +29,7 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
         return become_ghost(tracer, tid);
     };
     let leads = task.process == tid;
+    tracer.affinity.forget(tid);
     tracer.shared.take_pass(tid);
     if let Some(sites) = &tracer.shared.sites {
         sites.part(tid);

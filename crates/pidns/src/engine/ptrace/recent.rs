@@ -39,11 +39,15 @@ impl Recent {
         self.tids[0] = Some(tid);
     }
 
-    /// Waits for the next event of any task, of which there are `count`.
+    /// Waits for the next event of any task, of which there are `count`. Before it sleeps, it does what `rest` does.
     ///
     /// # Errors
     /// As with [`ptrace::next_event`].
-    pub(super) fn next_event(&mut self, count: usize) -> Result<Option<(Tid, Event)>, Errno> {
+    pub(super) fn next_event(
+        &mut self,
+        count: usize,
+        rest: impl FnOnce(),
+    ) -> Result<Option<(Tid, Event)>, Errno> {
         let many = count > FEW;
         if many && self.told >= count / SHARE {
             self.told = 0;
@@ -58,6 +62,7 @@ impl Recent {
             return Ok(Some(found));
         }
         self.told = 0;
+        rest();
         ptrace::next_event(Wait::Block)
     }
 }

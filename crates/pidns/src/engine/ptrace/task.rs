@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use pidns_core::{GroupId, NsId, Pid, Reservation, TaskId};
+use pidns_sys::cpu::Set;
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Resume, Tid};
 use pidns_sys::signal::SignalSet;
@@ -272,6 +273,8 @@ pub(super) enum WaitKind {
 pub(super) struct Newborn {
     /// By which it names its maker.
     pub(super) token: u64,
+    /// Where it may run, if it begins on the tracer's cpu: see [`affinity`](super::affinity).
+    pub(super) cpus: Option<Set>,
     /// Taken when the host has made it.
     pub(super) reservation: Option<Reservation>,
     /// As its parent sees it.

@@ -86,7 +86,9 @@ impl Tracer {
         let mut precedence = Precedence::take();
         loop {
             precedence.suit(self.tasks.len());
-            let (tid, event) = match (self.recent.next_event(self.tasks.len()), self.ended) {
+            let tasks = &self.tasks;
+            let rest = || self.affinity.rest(|tid| waits(tasks, tid));
+            let (tid, event) = match (self.recent.next_event(self.tasks.len(), rest), self.ended) {
                 (Ok(Some(event)), _) => event,
                 (Ok(None), _) => continue,
                 // Nobody is left: zombies have come to us and been collected.
@@ -175,10 +177,9 @@ impl Tracer {
     }
 
     fn on_stop(&mut self, stopped: Stopped, stop: Stop) {
-        if matches!(stop, Stop::Seccomp | Stop::Syscall) {
-            let fellow = self.affinity.fellow().map(|tid| self.tasks.get(&tid));
-            let waits = fellow.is_some_and(|task| task.is_none_or(Task::waits_for_others));
-            self.affinity.stopped(stopped.tid(), waits);
+        // A new one is where its maker is.
+        if self.tasks.contains_key(&stopped.tid()) {
+            self.share_cpu(stopped.tid(), stop);
         }
         match stop {
             Stop::Seccomp => call::enter(self, stopped),
@@ -189,6 +190,24 @@ impl Tracer {
             Stop::Group(signal) => self.group_stop(stopped, signal),
             Stop::Trap => self.trap(stopped),
         }
+    }
+
+    /// A task has stopped: it may be better off on our cpu.
+    fn share_cpu(&mut self, tid: Tid, stop: Stop) {
+        if self.runs_alone(tid) {
+            return self.affinity.stopped_alone(tid);
+        }
+        let calls = matches!(stop, Stop::Seccomp | Stop::Syscall);
+        let tasks = &self.tasks;
+        self.affinity.stopped(tid, calls, |tid| waits(tasks, tid));
+    }
+
+    /// All others wait for others. The first init, if it is ours, does nothing else.
+    fn runs_alone(&self, tid: Tid) -> bool {
+        const FEW: usize = 16;
+        let idle =
+            |other: Tid| other == tid || Some(other) == self.image || waits(&self.tasks, other);
+        self.tasks.len() <= FEW && self.tasks.keys().all(|other| idle(*other))
     }
 
     /// A new task's first stop may be a group stop too, if its process is in one.
@@ -343,4 +362,9 @@ impl Tracer {
             .get_mut(&tid)
             .map_or(Phase::Running, |task| std::mem::replace(&mut task.phase, Phase::Running))
     }
+}
+
+/// Says whether a task sleeps until another has done something, or is gone.
+fn waits(tasks: &HashMap<Tid, Task>, tid: Tid) -> bool {
+    tasks.get(&tid).is_none_or(Task::waits_for_others)
 }
