@@ -1,10 +1,11 @@
 //! Being asked about the calls of other processes: the listener of a filter. See seccomp(2), "user-space notification".
 //!
 //! A call with [`Verdict::Ask`](super::Verdict::Ask) waits until whoever has the [`Listener`] has answered. A stop by
-//! ptrace would tell the tracer alone, wherever that runs; a question wakes the listener on the caller's own cpu
-//! (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`), so that what runs in parallel is not held up.
+//! ptrace would tell the tracer alone, wherever that runs; a question can wake the listener on the caller's own cpu
+//! ([`Listener::wake_here`]), so that what runs in parallel is not held up.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{mem, ptr};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,7 +15,10 @@ use crate::{Errno, Result};
 
 /// The end of a filter at which its questions arrive.
 #[derive(Debug)]
-pub struct Listener(OwnedFd);
+pub struct Listener {
+    fd: OwnedFd,
+    wakes_here: AtomicBool,
+}
 
 /// A call that waits for an answer. Once it has been read, only a signal that kills ends that.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +54,21 @@ impl Listener {
     /// # Errors
     /// `EINVAL` before Linux 6.6.
     pub fn new(fd: OwnedFd) -> Result<Self> {
-        // SAFETY: a number, and a descriptor of our own.
-        let ret = unsafe { libc::ioctl(fd.as_raw_fd(), SET_FLAGS, SYNC_WAKE_UP) };
-        crate::signal::check(i64::from(ret))?;
-        Ok(Self(fd))
+        set_flags(&fd, 0)?;
+        Ok(Self { fd, wakes_here: AtomicBool::new(false) })
+    }
+
+    /// Whether asker and answerer wake each other on the cpu that they are on (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`), or
+    /// where the scheduler has room. The former is the quicker by far where one question follows the other; but if
+    /// somebody else wants that cpu, both have to wait, whether or not another one is idle.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn wake_here(&self, here: bool) -> Result<()> {
+        if self.wakes_here.swap(here, Ordering::Relaxed) == here {
+            return Ok(());
+        }
+        set_flags(&self.fd, if here { SYNC_WAKE_UP } else { 0 })
     }
 
     /// Waits for a question; `None` once nobody is left to ask. Before Linux 6.11 that is not told.
@@ -66,7 +81,7 @@ impl Listener {
             let mut asked: libc::seccomp_notif = unsafe { mem::zeroed() };
             // SAFETY: a live structure of the size that the request says.
             let ret =
-                unsafe { libc::ioctl(self.0.as_raw_fd(), RECEIVE, ptr::from_mut(&mut asked)) };
+                unsafe { libc::ioctl(self.fd.as_raw_fd(), RECEIVE, ptr::from_mut(&mut asked)) };
             match crate::signal::check(i64::from(ret)) {
                 Ok(_) => return Ok(question(&asked)),
                 // The call has been interrupted, or the last task has gone.
@@ -98,7 +113,7 @@ impl Listener {
     fn answer(&self, question: &Question, error: i32, flags: u32) -> Result<()> {
         let mut answer = libc::seccomp_notif_resp { id: question.id, val: 0, error, flags };
         // SAFETY: a live structure of the size that the request says.
-        let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), SEND, ptr::from_mut(&mut answer)) };
+        let ret = unsafe { libc::ioctl(self.fd.as_raw_fd(), SEND, ptr::from_mut(&mut answer)) };
         crate::signal::check(i64::from(ret)).map(drop)
     }
 
@@ -109,15 +124,21 @@ impl Listener {
     pub fn is_waiting(&self, question: &Question) -> Result<()> {
         let mut id = question.id;
         // SAFETY: a live integer.
-        let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), IS_VALID, ptr::from_mut(&mut id)) };
+        let ret = unsafe { libc::ioctl(self.fd.as_raw_fd(), IS_VALID, ptr::from_mut(&mut id)) };
         crate::signal::check(i64::from(ret)).map(drop)
     }
 
     fn is_deserted(&self) -> Result<bool> {
-        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
         Ok(fds[0].revents().contains(PollFlags::HUP))
     }
+}
+
+fn set_flags(fd: &OwnedFd, flags: u64) -> Result<()> {
+    // SAFETY: a number, and a descriptor of our own.
+    let ret = unsafe { libc::ioctl(fd.as_raw_fd(), SET_FLAGS, flags) };
+    crate::signal::check(i64::from(ret)).map(drop)
 }
 
 /// Puts a filter that asks nothing into the calling process, and makes its listener: to see whether it can.
