@@ -37,7 +37,7 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
     {
         sites.part(tid);
         // The loader; its libraries are not there yet.
-        sites.apply(tid, registers.instruction_pointer());
+        sites.begin(&mut tracer.begun, tid, registers.instruction_pointer());
     }
     robust::stop_at_end(tracer, tid, false);
     signal::trust_host(tracer, tid);

@@ -35,7 +35,7 @@ fn set_tid_address(tracer: &mut Tracer, entry: &Entry, number: i64) -> Outcome {
     *address = Some(entry.long(0));
     if let Some(sites) = &tracer.shared.sites {
         // A program calls this when it has loaded its libraries.
-        sites.apply(entry.tid, 0);
+        sites.have_loaded(&mut tracer.begun, entry.tid);
     }
     Outcome::Done(number)
 }

@@ -19,7 +19,7 @@ use super::asked::{Questions, Shared};
 use super::host::Host;
 use super::memory::PathBuffer;
 use super::recent::Recent;
-use super::site::Sites;
+use super::site::{Begun, Sites};
 use super::task::{Filter, Stopped, Task};
 use super::tracer::{Roster, Tracer};
 use super::{clone, filter, robust, signal};
@@ -227,6 +227,7 @@ fn table(init: Tid, roster: Roster, key: Option<u64>) -> Result<Tracer, SpawnErr
         affinity: Affinity::new(),
         listening: false,
         shared: Arc::new(Shared::new(key.map(Sites::new))),
+        begun: Begun::default(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
     };

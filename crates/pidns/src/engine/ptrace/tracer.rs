@@ -18,6 +18,7 @@ use super::memory::PathBuffer;
 use super::precedence::Precedence;
 use super::procfs::listing::Cursors;
 use super::recent::Recent;
+use super::site::Begun;
 use super::task::{Birth, Filter, Phase, Process, Stopped, Task};
 use crate::engine::Members;
 
@@ -70,6 +71,7 @@ pub(super) struct Tracer {
     /// Paths are asked about.
     pub(super) listening: bool,
     pub(super) shared: Arc<Shared>,
+    pub(super) begun: Begun,
     pub(super) paths: PathBuffer,
     pub(super) cursors: Cursors,
 }

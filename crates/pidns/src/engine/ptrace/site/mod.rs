@@ -18,7 +18,7 @@
 mod room;
 mod stub;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -101,11 +101,11 @@ impl Sites {
             if lock_soon(&self.mates)?.contains(&tid) || !has_one_thread(tid) {
                 return None;
             }
-            let maps = maps(tid)?;
-            let code = code_from(&maps, instruction).ok()?;
+            let mut files = Files::of(tid)?;
+            let code = code_from(&files.maps, instruction).ok()?;
             let offset = instruction.checked_sub(code.range.start)? + code.offset;
             let places = self.add(code.file, (offset, site))?;
-            equip(tid, &code, &places, self.key, waits)
+            equip(&mut files, &code, &places, self.key, waits)
         };
         let _ = equipped();
     }
@@ -120,21 +120,41 @@ impl Sites {
         Some(places.clone())
     }
 
-    /// Gives all known places from the address `from` on stubs. The process is stopped, and has one thread.
-    pub(super) fn apply(&self, tid: Tid, from: u64) {
-        let mut files = lock(&self.known).len();
-        if files == 0 || lock(&self.mates).contains(&tid) {
-            return;
+    /// A program begins: gives all known places from the address `from` on, where its loader is, stubs. The process is
+    /// stopped, and has one thread.
+    pub(super) fn begin(&self, begun: &mut Begun, tid: Tid, from: u64) {
+        begun.take(tid);
+        if let Some(mut files) = self.files_to_change(tid, || Files::of(tid)) {
+            self.apply(&mut files, from);
+            begun.keep(files);
         }
-        let Some(maps) = maps(tid) else { return };
+    }
+
+    /// It has loaded its libraries: the same for all of its files.
+    pub(super) fn have_loaded(&self, begun: &mut Begun, tid: Tid) {
+        let known = begun.take(tid);
+        if let Some(mut files) = self.files_to_change(tid, || known.or_else(|| Files::of(tid))) {
+            self.apply(&mut files, 0);
+        }
+    }
+
+    fn files_to_change(&self, tid: Tid, open: impl FnOnce() -> Option<Files>) -> Option<Files> {
+        if lock(&self.known).is_empty() || lock(&self.mates).contains(&tid) {
+            return None;
+        }
+        open()
+    }
+
+    fn apply(&self, files: &mut Files, from: u64) {
+        let mut left = lock(&self.known).len();
         let mut at = from;
-        while files > 0
-            && let Ok(code) = code_from(&maps, at)
+        while left > 0
+            && let Ok(code) = code_from(&files.maps, at)
         {
             let places = lock(&self.known).get(&code.file).cloned();
             if let Some(places) = places {
-                let _ = equip(tid, &code, &places, self.key, || true);
-                files -= 1;
+                let _ = equip(files, &code, &places, self.key, || true);
+                left -= 1;
             }
             at = code.range.end;
         }
@@ -173,18 +193,57 @@ impl Sites {
     }
 }
 
-fn maps(tid: Tid) -> Option<File> {
-    File::open(format!("/proc/{tid}/maps")).ok()
+/// What /proc has of a program's memory: to open these files takes longer than most of what is done with them.
+#[derive(Debug)]
+struct Files {
+    tid: Tid,
+    maps: File,
+    /// Opened when it is needed.
+    memory: Option<File>,
+}
+
+impl Files {
+    fn of(tid: Tid) -> Option<Self> {
+        let maps = File::open(format!("/proc/{tid}/maps")).ok()?;
+        Some(Self { tid, maps, memory: None })
+    }
+
+    fn memory(&mut self) -> Option<&File> {
+        if self.memory.is_none() {
+            let path = format!("/proc/{}/mem", self.tid);
+            self.memory = OpenOptions::new().write(true).open(path).ok();
+        }
+        self.memory.as_ref()
+    }
+}
+
+/// Programs that have begun and not loaded their libraries yet: the last few.
+#[derive(Debug, Default)]
+pub(super) struct Begun(VecDeque<Files>);
+
+impl Begun {
+    const MOST: usize = 8;
+
+    fn keep(&mut self, files: Files) {
+        self.0.truncate(Self::MOST - 1);
+        self.0.push_front(files);
+    }
+
+    fn take(&mut self, tid: Tid) -> Option<Files> {
+        let index = self.0.iter().position(|files| files.tid == tid)?;
+        self.0.remove(index)
+    }
 }
 
 /// Gives places in a file's code stubs, as far as there is room.
 fn equip(
-    tid: Tid,
+    files: &mut Files,
     code: &Mapping,
     places: &[Place],
     key: u64,
     waits: impl Fn() -> bool,
 ) -> Option<()> {
+    let tid = files.tid;
     if code.kind != Kind::READABLE | Kind::EXECUTABLE {
         return None;
     }
@@ -199,7 +258,7 @@ fn equip(
     let room = Room::of(tid, code.range.end, key)?;
     let stubs = room.zip(here).map_while(|(at, (after, site))| stub::stub(at, after, site, key));
     let stubs: Vec<Stub> = stubs.collect();
-    let memory = OpenOptions::new().write(true).open(format!("/proc/{tid}/mem")).ok()?;
+    let memory = files.memory()?;
     // The memory is of whom it was opened for.
     if !waits() {
         return None;
