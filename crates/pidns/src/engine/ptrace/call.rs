@@ -107,8 +107,10 @@ fn answer(
                 let _ = entry.registers.store(tid);
             }
             let before = changed.then_some(before);
+            let how =
+                if after.ends_in_signal() { Resume::Freely } else { Resume::ToSyscallStop };
             tracer.set_phase(tid, Phase::InCall(Pending { after, before, entering: false }));
-            stopped.resume(Resume::ToSyscallStop, 0);
+            stopped.resume(how, 0);
         }
     }
 }
@@ -135,8 +137,7 @@ pub(super) fn leave(tracer: &mut Tracer, stopped: Stopped) {
 /// Ends a call that the kernel has done, or that a signal or we have interrupted.
 fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: Pending) {
     let tid = stopped.tid();
-    let Pending { after, before, .. } = pending;
-    let mut filter = match after {
+    let filter = match pending.after {
         After::Filtered(install) => {
             return install::done(tracer, stopped, install, registers.result());
         }
@@ -145,25 +146,8 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
         After::Filter(filter) => Some(filter),
         _ => None,
     };
-    let mut new = registers;
-    if let Some(before) = &before {
-        new.restore_arguments(before);
-    }
-    if registers.interrupted() {
-        filter = None;
-        // The kernel makes it anew, or fails it with EINTR: as the call that it was.
-        undo(tracer, tid, after);
-        if let Some(before) = before {
-            new.interrupt(before.call());
-        }
-    } else {
-        let result = registers.result();
-        filter = filter.filter(|_| result >= 0);
-        match conclude(tracer, tid, after, before, result) {
-            Conclusion::Result(result) => new.set_result(result),
-            Conclusion::Again => new.again(before.unwrap_or(registers).call()),
-        }
-    }
+    let filter = filter.filter(|_| registers.result() >= 0);
+    let new = ended(tracer, tid, registers, pending);
     if let Some(filter) = filter {
         return install::filter(tracer, stopped, new, filter);
     }
@@ -171,6 +155,46 @@ fn finish(tracer: &mut Tracer, stopped: Stopped, registers: Registers, pending: 
         let _ = new.store(tid);
     }
     stopped.run();
+}
+
+/// The registers that a task goes on with after a call, given those that the kernel has left.
+fn ended(tracer: &mut Tracer, tid: Tid, registers: Registers, pending: Pending) -> Registers {
+    let Pending { after, before, .. } = pending;
+    let mut new = registers;
+    if let Some(before) = &before {
+        new.restore_arguments(before);
+    }
+    if registers.interrupted() {
+        // The kernel makes it anew, or fails it with EINTR: as the call that it was.
+        undo(tracer, tid, after);
+        if let Some(before) = before {
+            new.interrupt(before.call());
+        }
+        return new;
+    }
+    match conclude(tracer, tid, after, before, registers.result()) {
+        Conclusion::Result(result) => new.set_result(result),
+        Conclusion::Again => new.again(before.unwrap_or(registers).call()),
+    }
+    new
+}
+
+/// A task has stopped for something else than a call. If it was let go in a wait that [ends so](task::Wait::ends_in_signal),
+/// that has ended now, or was interrupted.
+pub(super) fn catch_up(tracer: &mut Tracer, stopped: &Stopped) {
+    let tid = stopped.tid();
+    let Some(task) = tracer.tasks.get_mut(&tid) else { return };
+    if !matches!(&task.phase, Phase::InCall(pending) if pending.after.ends_in_signal()) {
+        return;
+    }
+    let (Phase::InCall(pending), Ok(registers)) = (tracer.take_phase(tid), Registers::of(tid))
+    else {
+        return;
+    };
+    let new = ended(tracer, tid, registers, pending);
+    if !new.equals(&registers) {
+        let _ = new.store(tid);
+    }
 }
 
 /// Takes back what was done at the entry of a call that did not happen.

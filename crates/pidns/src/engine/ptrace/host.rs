@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use pidns_sys::ptrace::Tid;
 use pidns_sys::seccomp::listener;
-use pidns_sys::signal::SignalSet;
+use pidns_sys::signal::{Signal, SignalSet};
 use pidns_sys::{system, twin};
 
 /// Which of the host's facilities there are.
@@ -17,6 +17,8 @@ pub(super) struct Host {
     pub(super) filtered: bool,
     /// A filter's questions can be answered: paths need no stop.
     pub(super) listening: bool,
+    /// We ignore SIGCHLD, as whom we start does then.
+    pub(super) ignores_children: bool,
 }
 
 impl Host {
@@ -24,7 +26,8 @@ impl Host {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         // Without /proc, assume the harder case.
         let filtered = field(&status, "Seccomp:").is_none_or(|mode| mode != "0");
-        Self { filtered, listening: listening(filtered) }
+        let ignores_children = set(&status, "SigIgn:").contains(Signal::CHLD);
+        Self { filtered, listening: listening(filtered), ignores_children }
     }
 }
 

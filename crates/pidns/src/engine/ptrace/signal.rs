@@ -264,14 +264,25 @@ fn changes_action(tracer: &mut Tracer, entry: &Entry) -> Handled {
         };
         return Ok(Outcome::Native);
     }
-    process.ignores_children = handler == abi::SIG_IGN;
-    let group = process.group;
     // By default it is ignored too, but may be waited for where it is blocked: the host knows.
     let disposition =
         if handler == abi::SIG_IGN { Disposition::Ignore } else { Disposition::Handler };
-    let flags = ActionFlags::from_bits_retain(flags as u32);
-    let _ = tracer.set.sigaction(group, Signal::CHLD, disposition, flags);
+    let process = tracer.tasks.get(&entry.tid).map_or(entry.tid, |task| task.process);
+    children(tracer, process, disposition, ActionFlags::from_bits_retain(flags as u32));
     Ok(Outcome::Native)
+}
+
+/// Notes what a process does with SIGCHLD.
+pub(super) fn children(
+    tracer: &mut Tracer,
+    process: Tid,
+    disposition: Disposition,
+    flags: ActionFlags,
+) {
+    let Some(process) = tracer.processes.get_mut(&process) else { return };
+    process.ignores_children = disposition == Disposition::Ignore;
+    let group = process.group;
+    let _ = tracer.set.sigaction(group, Signal::CHLD, disposition, flags);
 }
 
 /// A signal was taken by rt_sigtimedwait(2), with its information.

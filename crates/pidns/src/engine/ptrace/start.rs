@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use pidns_core::{CloneArgs, Config, Delivery, Root, TaskSet};
+use pidns_core::{ActionFlags, CloneArgs, Config, Delivery, Disposition, Root, TaskSet};
 use pidns_sys::landlock::Ruleset;
 use pidns_sys::launch::traced::{self, Traced};
 use pidns_sys::launch::{Namespaces, OnFailure, ShellArgs, Step, Strings};
@@ -62,7 +62,7 @@ pub(super) fn start(
     let init = traced.tid.number().unsigned_abs();
     // It is traced and not collected, so the number is its own.
     let pidfd = pidfd::open(init).map_err(engine)?;
-    let mut tracer = table(traced.tid, roster, confinement.key)?;
+    let mut tracer = table(traced.tid, roster, &confinement)?;
     let listener = confinement.listener()?;
     tracer.listening = listener.is_some();
     let questions = listener.map(|listener| (listener, Arc::clone(&tracer.shared)));
@@ -87,6 +87,7 @@ struct Confinement {
     landlock: Option<Ruleset>,
     /// With privilege no promise is needed, and setuid programs work.
     privileged: bool,
+    ignores_children: bool,
 }
 
 impl Confinement {
@@ -102,6 +103,7 @@ impl Confinement {
             sockets,
             landlock,
             privileged: privilege::has_sys_admin().map_err(engine)?,
+            ignores_children: host.ignores_children,
         })
     }
 
@@ -188,7 +190,7 @@ fn launch_behind<'a>(
 }
 
 /// The process table at the start: the tracer as number 1 of level 0, and its child as number 1 of level 1.
-fn table(init: Tid, roster: Roster, key: Option<u64>) -> Result<Tracer, SpawnError> {
+fn table(init: Tid, roster: Roster, confinement: &Confinement) -> Result<Tracer, SpawnError> {
     let core = |error: pidns_core::Errno| engine(super::call::errno(error));
     let own = i32::try_from(std::process::id()).ok().and_then(Tid::new);
     let own = own.ok_or_else(|| engine(Errno::SRCH))?;
@@ -226,7 +228,7 @@ fn table(init: Tid, roster: Roster, key: Option<u64>) -> Result<Tracer, SpawnErr
         filters: Filter::ALL.map(|filter| filter::more(filter).to_bytes()),
         affinity: Affinity::new(),
         listening: false,
-        shared: Arc::new(Shared::new(key.map(Sites::new))),
+        shared: Arc::new(Shared::new(confinement.key.map(Sites::new))),
         begun: Begun::default(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
@@ -235,5 +237,8 @@ fn table(init: Tid, roster: Roster, key: Option<u64>) -> Result<Tracer, SpawnErr
     let process = clone::describe(&tracer, init, own).ok_or_else(|| engine(Errno::SRCH))?;
     tracer.processes.insert(init, process);
     signal::trust_host(&mut tracer, init);
+    if confinement.ignores_children {
+        signal::children(&mut tracer, init, Disposition::Ignore, ActionFlags::empty());
+    }
     Ok(tracer)
 }

@@ -202,6 +202,13 @@ pub(super) enum After {
     Undo(u64, Vec<u8>),
 }
 
+impl After {
+    /// Whether the task stops for a signal when the call has ended.
+    pub(super) fn ends_in_signal(&self) -> bool {
+        matches!(self, Self::Wait(wait) if wait.ends_in_signal)
+    }
+}
+
 /// A filter that a task is made to install.
 #[derive(Debug)]
 pub(super) struct Install {
@@ -254,6 +261,8 @@ pub(super) struct Wait {
     pub(super) kind: WaitKind,
     /// What was at the end of the stack where the information was put, to be put back.
     pub(super) scratch: Option<(u64, Vec<u8>)>,
+    /// With whatever ends it comes a signal, and so a stop: it needs none of its own.
+    pub(super) ends_in_signal: bool,
 }
 
 /// By which call.

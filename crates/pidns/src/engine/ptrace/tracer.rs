@@ -183,6 +183,9 @@ impl Tracer {
         if self.tasks.contains_key(&stopped.tid()) {
             self.share_cpu(stopped.tid(), stop);
         }
+        if matches!(stop, Stop::Signal(_) | Stop::Group(_) | Stop::Trap) {
+            call::catch_up(self, &stopped);
+        }
         match stop {
             Stop::Seccomp => call::enter(self, stopped),
             Stop::Syscall => call::leave(self, stopped),

@@ -8,10 +8,11 @@
 use pidns_core::{GroupId, Pid, TaskId, WaitOptions, WaitOutcome, WaitReport, WaitTarget};
 use pidns_sys::ptrace::siginfo::{PID_OFFSET, SIZE, SignalInfo};
 use pidns_sys::ptrace::{self, Tid};
+use pidns_sys::signal::Signal;
 use pidns_sys::{Errno, abi};
 
 use super::call::{Conclusion, Entry, Handled, Outcome, errno};
-use super::task::{After, Pending, Phase, Wait, WaitKind};
+use super::task::{After, Pending, Phase, Process, Wait, WaitKind};
 use super::tracer::Tracer;
 use super::{memory, session};
 
@@ -19,24 +20,50 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     if tracer.process_of(entry.tid).is_some_and(|process| process.adopted > 0) {
         return mixed(tracer, entry);
     }
-    match at_once(tracer, entry) {
-        Some(answer) => answer,
-        None => native(tracer, entry),
+    let (outcome, options) = match arguments(entry) {
+        Some(Ok((target, options))) => (peek(tracer, entry, target, options), options),
+        _ => return native(tracer, entry),
+    };
+    // Core knows of every end before the host tells the parent; but of stops and continuations the host's parent may know
+    // before us.
+    let only_ends = !options.intersects(WaitOptions::STOPPED | WaitOptions::CONTINUED);
+    match outcome {
+        Err(pidns_core::Errno::ECHILD) => Err(Errno::CHILD),
+        Ok(WaitOutcome::Nothing) if only_ends => nothing(entry),
+        Ok(WaitOutcome::Block) if only_ends && is_signalled(tracer, entry.tid, options) => {
+            native(tracer, entry).map(in_signal)
+        }
+        _ => native(tracer, entry),
     }
 }
 
-/// Answers where there is nobody to wait for, or nothing to tell of yet. Core knows of every end before the host tells the
-/// parent; but of stops and continuations the host's parent may know before us.
-fn at_once(tracer: &mut Tracer, entry: &Entry) -> Option<Handled> {
-    let (target, options) = arguments(entry)?.ok()?;
-    let peek = options | WaitOptions::NOWAIT | WaitOptions::NOHANG;
-    let only_ends = !options.intersects(WaitOptions::STOPPED | WaitOptions::CONTINUED);
-    match tracer.set.wait(entry.id, target, peek, &mut tracer.effects) {
-        Err(pidns_core::Errno::ECHILD) => Some(Err(Errno::CHILD)),
-        Ok(WaitOutcome::Nothing) if options.contains(WaitOptions::NOHANG) && only_ends => {
-            Some(nothing(entry))
+/// What core would say at once.
+fn peek(
+    tracer: &mut Tracer,
+    entry: &Entry,
+    target: WaitTarget,
+    options: WaitOptions,
+) -> pidns_core::Result<WaitOutcome> {
+    tracer.set.wait(entry.id, target, options | WaitOptions::NOWAIT, &mut tracer.effects)
+}
+
+/// Whether a wait that blocks can end in no other way than with a signal for the caller. The end of a child is told by
+/// SIGCHLD, which a tracee stops for even if it does nothing by default; unless it is ignored, or blocked, or another thread
+/// may take it, or the child is one of those that tell by another signal or none.
+fn is_signalled(tracer: &Tracer, tid: Tid, options: WaitOptions) -> bool {
+    let plain = (WaitOptions::EXITED | WaitOptions::NOWAIT).contains(options);
+    let alone = |process: &Process| process.threads.len() == 1 && !process.ignores_children;
+    plain
+        && tracer.process_of(tid).is_some_and(alone)
+        && ptrace::signal_mask(tid).is_ok_and(|mask| !mask.contains(Signal::CHLD))
+}
+
+fn in_signal(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Then(After::Wait(wait)) => {
+            Outcome::Then(After::Wait(Wait { ends_in_signal: true, ..wait }))
         }
-        _ => None,
+        other => other,
     }
 }
 
@@ -52,7 +79,7 @@ fn native(tracer: &Tracer, entry: &mut Entry) -> Handled {
             }
         }
         let at = entry.long(1);
-        return Ok(Outcome::Then(After::Wait(Wait { at, kind: WaitKind::Wait4, scratch: None })));
+        return Ok(wait4(at));
     }
     match (entry.int(0).cast_unsigned(), entry.int(1)) {
         (abi::P_PID, number @ 1..) => entry.set_int(1, host_child(tracer, entry, number)?),
@@ -63,6 +90,11 @@ fn native(tracer: &Tracer, entry: &mut Entry) -> Handled {
         _ => {}
     }
     waitid(entry)
+}
+
+fn wait4(at: u64) -> Outcome {
+    let kind = WaitKind::Wait4;
+    Outcome::Then(After::Wait(Wait { at, kind, scratch: None, ends_in_signal: false }))
 }
 
 fn host_child(tracer: &Tracer, entry: &Entry, number: i32) -> Result<i32, Errno> {
@@ -79,7 +111,7 @@ fn waitid(entry: &mut Entry) -> Handled {
         scratch = Some((at, memory::read_up_to(entry.tid, at, SIZE)?));
         entry.registers.set_argument(2, at);
     }
-    let wait = Wait { at, kind: WaitKind::Waitid { peek }, scratch };
+    let wait = Wait { at, kind: WaitKind::Waitid { peek }, scratch, ends_in_signal: false };
     Ok(Outcome::Then(After::Wait(wait)))
 }
 
@@ -162,7 +194,7 @@ fn exactly(tracer: &Tracer, entry: &mut Entry, child: GroupId) {
 fn finish_native(entry: &mut Entry) -> Handled {
     if entry.registers.call() == abi::SYS_wait4 {
         let at = entry.long(1);
-        return Ok(Outcome::Then(After::Wait(Wait { at, kind: WaitKind::Wait4, scratch: None })));
+        return Ok(wait4(at));
     }
     waitid(entry)
 }
