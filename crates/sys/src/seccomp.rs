@@ -48,6 +48,8 @@ pub enum Test {
     Has(u8, u32),
     /// Masked by the first, it equals the second.
     Masked(u8, u32, u32),
+    /// It equals neither value.
+    Neither(u8, u32, u32),
     /// It is a null pointer, in all of its 64 bits.
     Null(u8),
     /// It equals the value, in all of its 64 bits.
@@ -60,6 +62,7 @@ impl Test {
             Self::Is(argument, _)
             | Self::Has(argument, _)
             | Self::Masked(argument, _, _)
+            | Self::Neither(argument, _, _)
             | Self::Null(argument)
             | Self::Exactly(argument, _) => argument,
         }
@@ -162,6 +165,10 @@ fn decide(rule: &Rule, code: &mut Vec<libc::sock_filter>) {
             Test::Masked(_, mask, value) => {
                 code.push(op(AND, 0, 0, mask));
                 code.push(op(EQUAL, 0, 1, value));
+            }
+            Test::Neither(_, one, other) => {
+                code.push(op(EQUAL, 2, 0, one));
+                code.push(op(EQUAL, 1, 0, other));
             }
             Test::Null(_) => equals_whole(low, 0, code),
             Test::Exactly(_, value) => equals_whole(low, value, code),
@@ -287,6 +294,7 @@ mod tests {
                 (Test::Masked(2, 0x7f, 6), Verdict::Allow),
                 (Test::Null(3), Verdict::Fail(5)),
                 (Test::Exactly(4, 7 << 32 | 5), Verdict::Fail(6)),
+                (Test::Neither(5, 0, 8), Verdict::Fail(4)),
             ],
             otherwise: Verdict::Trace,
         });
@@ -306,6 +314,8 @@ mod tests {
             assert_eq!(ask([1, 0xf, 0, 9, 7 << 32 | 5, 0]), expect(Verdict::Fail(6)), "{call}");
             assert_eq!(ask([1, 0xf, 0, 9, 7 << 32, 0]), expect(Verdict::Trace), "{call}");
             assert_eq!(ask([1, 0xf, 0, 9, 5, 0]), expect(Verdict::Trace), "{call}");
+            assert_eq!(ask([1, 0xf, 0, 9, 5, 8]), expect(Verdict::Trace), "{call}");
+            assert_eq!(ask([1, 0xf, 0, 9, 5, 7]), expect(Verdict::Fail(4)), "{call}");
         }
     }
 

@@ -173,6 +173,12 @@ impl Registers {
             && a.rip == b.rip
     }
 
+    /// Says whether the task is in the same call, made from the same place.
+    pub const fn same_place(&self, other: &Self) -> bool {
+        let (a, b) = (&self.0, &other.0);
+        a.orig_rax == b.orig_rax && a.rip == b.rip && a.rsp == b.rsp
+    }
+
     /// Where the task's stack ends.
     pub const fn stack_pointer(&self) -> u64 {
         self.0.rsp

@@ -64,9 +64,10 @@ pub(super) fn errno(error: pidns_core::Errno) -> Errno {
 /// A task is at the entry of a call that the filter wants us to see.
 pub(super) fn enter(tracer: &mut Tracer, stopped: Stopped) {
     let tid = stopped.tid();
-    let (Some(id), Ok(registers)) = (tracer.id(tid), Registers::of(tid)) else {
+    let (Some(id), Ok(mut registers)) = (tracer.id(tid), Registers::of(tid)) else {
         return stopped.run();
     };
+    take_up(tracer, tid, &mut registers);
     if let Some(Phase::InCall(_)) = tracer.tasks.get(&tid).map(|task| &task.phase) {
         // The filter looks at a call that we have made.
         return stopped.resume(Resume::ToSyscallStop, 0);
@@ -77,6 +78,18 @@ pub(super) fn enter(tracer: &mut Tracer, stopped: Stopped) {
         return stopped.leave();
     }
     answer(tracer, stopped, registers, entry, handled);
+}
+
+/// A task that was let go in a wait that [ends in a signal](After::ends_in_signal) makes a call, and there was no signal. The
+/// kernel has made the wait anew by itself, as for the freezer of a control group: then it is a new one, as it was asked for.
+fn take_up(tracer: &mut Tracer, tid: Tid, registers: &mut Registers) {
+    let Some(pending) = tracer.take_signalled(tid) else { return };
+    if let Some(before) = &pending.before
+        && before.same_place(registers)
+    {
+        registers.restore_arguments(before);
+    }
+    undo(tracer, tid, pending.after);
 }
 
 /// Lets a task that is at the entry of a call go on as its handler has decided.
@@ -183,14 +196,8 @@ fn ended(tracer: &mut Tracer, tid: Tid, registers: Registers, pending: Pending) 
 /// that has ended now, or was interrupted.
 pub(super) fn catch_up(tracer: &mut Tracer, stopped: &Stopped) {
     let tid = stopped.tid();
-    let Some(task) = tracer.tasks.get_mut(&tid) else { return };
-    if !matches!(&task.phase, Phase::InCall(pending) if pending.after.ends_in_signal()) {
-        return;
-    }
-    let (Phase::InCall(pending), Ok(registers)) = (tracer.take_phase(tid), Registers::of(tid))
-    else {
-        return;
-    };
+    let Some(pending) = tracer.take_signalled(tid) else { return };
+    let Ok(registers) = Registers::of(tid) else { return };
     let new = ended(tracer, tid, registers, pending);
     if !new.equals(&registers) {
         let _ = new.store(tid);
@@ -319,7 +326,8 @@ pub(super) fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_signalfd4
         | abi::SYS_read => signal::enter(tracer, entry),
         abi::SYS_setuid | abi::SYS_setreuid | abi::SYS_setresuid | abi::SYS_setfsuid => {
-            guest::changes_user(tracer, entry)
+            guest::changes_user(tracer);
+            Ok(Outcome::Native)
         }
         abi::SYS_pidfd_open | abi::SYS_pidfd_send_signal | abi::SYS_pidfd_getfd => {
             pidfd::enter(tracer, entry)

@@ -23,7 +23,7 @@ use super::task::{
     After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task, TidAddress,
 };
 use super::tracer::Tracer;
-use super::{exit, ids, memory, robust, signal};
+use super::{exit, ids, memory, namespaces, robust, signal};
 
 /// The argument that holds the token: clone(2) has five.
 const TOKEN: usize = 5;
@@ -66,6 +66,7 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     if wish.flags & ONLY_CLONE3 != 0 {
         return Err(Errno::NOSYS);
     }
+    namespaces::notice_user(tracer, wish.flags);
     if wish.flags & (VM | VFORK) == VM {
         if let Some(first) = ids::pay(tracer, entry) {
             return Ok(first);

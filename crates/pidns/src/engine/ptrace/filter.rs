@@ -22,7 +22,7 @@ use pidns_sys::seccomp::{Program, Rule, Test, Verdict, compile};
 use super::host::Host;
 use super::task::Filter;
 
-use Test::{Exactly, Has, Is, Masked, Null};
+use Test::{Exactly, Has, Is, Masked, Neither, Null};
 use Verdict::{Allow, Ask, Fail, Trace, Trap};
 
 /// What a SIGSYS by our filter has as `si_errno`.
@@ -41,6 +41,7 @@ pub(super) fn program(host: Host, key: Option<u64>) -> Program {
     let mut rules = Vec::new();
     trapped(&mut rules, if host.filtered { Trap(TRAP_MARK) } else { Trace });
     traced(&mut rules);
+    changes_of_user(&mut rules, host.uid);
     about_others(&mut rules);
     by_command(&mut rules);
     paths(&mut rules, if host.listening { Ask } else { Trace }, key);
@@ -74,8 +75,10 @@ fn rule(call: i64, tests: &[(Test, Verdict)], otherwise: Verdict) -> Rule {
 /// A container's filter refuses these, or these flags. What of them is the host's own passes by its flags.
 fn trapped(rules: &mut Vec<Rule>, ours: Verdict) {
     let pid = abi::CLONE_NEWPID.cast_unsigned();
-    rules.push(rule(abi::SYS_unshare, &[(Has(0, pid), ours)], Allow));
-    rules.push(rule(abi::SYS_setns, &[(Is(1, 0), ours), (Has(1, pid), ours)], Allow));
+    let user = abi::CLONE_NEWUSER.cast_unsigned();
+    rules.push(rule(abi::SYS_unshare, &[(Has(0, pid), ours), (Has(0, user), Trace)], Allow));
+    let of_setns = [(Is(1, 0), ours), (Has(1, pid), ours), (Has(1, user), Trace)];
+    rules.push(rule(abi::SYS_setns, &of_setns, Allow));
     rules.push(rule(abi::SYS_clone3, &[], ours));
     rules.push(rule(abi::SYS_clone, &[(Has(0, pid), ours)], Trace));
 }
@@ -114,10 +117,6 @@ fn traced(rules: &mut Vec<Rule>) {
         abi::SYS_reboot,
         abi::SYS_signalfd,
         abi::SYS_signalfd4,
-        abi::SYS_setuid,
-        abi::SYS_setreuid,
-        abi::SYS_setresuid,
-        abi::SYS_setfsuid,
         // Not for a number: what the tracer has changed is put back first.
         abi::SYS_sched_setaffinity,
         abi::SYS_sched_getaffinity,
@@ -136,6 +135,18 @@ fn traced(rules: &mut Vec<Rule>) {
         (Is(0, abi::SIGSYS.cast_unsigned()), Trace),
     ];
     rules.push(rule(abi::SYS_rt_sigaction, &signals, Allow));
+}
+
+/// Calls by which a process gets another user than the job was started with.
+fn changes_of_user(rules: &mut Vec<Rule>, uid: u32) {
+    const UNCHANGED: u32 = u32::MAX;
+    for (call, count) in
+        [(abi::SYS_setuid, 1), (abi::SYS_setreuid, 2), (abi::SYS_setresuid, 3), (abi::SYS_setfsuid, 1)]
+    {
+        let others: Vec<_> =
+            (0..count).map(|index| (Neither(index, uid, UNCHANGED), Trace)).collect();
+        rules.push(rule(call, &others, Allow));
+    }
 }
 
 /// Calls about a task by number, where 0 is the caller.

@@ -7,10 +7,8 @@
 use std::collections::BTreeMap;
 
 use pidns_core::{Authority, GroupId, Signal};
-use pidns_sys::abi;
 use pidns_sys::ptrace::Tid;
 
-use super::call::{Entry, Handled, Outcome};
 use super::host;
 use super::tracer::Tracer;
 
@@ -39,21 +37,10 @@ impl Guest {
     }
 }
 
-/// setuid(2) and its like: from then on users may differ, unless it is to the user that all have.
-pub(super) fn changes_user(tracer: &mut Tracer, entry: &Entry) -> Handled {
-    let count = match entry.registers.call() {
-        abi::SYS_setresuid => 3,
-        abi::SYS_setreuid => 2,
-        _ => 1,
-    };
-    const UNCHANGED: u32 = u32::MAX;
-    let stays = |user: u32| user == tracer.uid || user == UNCHANGED;
-    let same = (0..count).all(|index| stays(entry.int(index).cast_unsigned()));
-    // In another user namespace the number is of somebody else.
-    if tracer.one_user && !(same && host::shares_user_namespace(entry.tid)) {
-        tracer.one_user = false;
-    }
-    Ok(Outcome::Native)
+/// setuid(2) and its like, to another user; or a user namespace, where the same number may be another user. From then on
+/// users may differ.
+pub(super) fn changes_user(tracer: &mut Tracer) {
+    tracer.one_user = false;
 }
 
 impl Authority for Guest {

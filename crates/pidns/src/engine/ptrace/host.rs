@@ -2,13 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use pidns_sys::ptrace::Tid;
 use pidns_sys::seccomp::listener;
 use pidns_sys::signal::{Signal, SignalSet};
-use pidns_sys::{system, twin};
+use pidns_sys::{privilege, system, twin};
 
 /// Which of the host's facilities there are.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +18,8 @@ pub(super) struct Host {
     pub(super) listening: bool,
     /// We ignore SIGCHLD, as whom we start does then.
     pub(super) ignores_children: bool,
+    /// Whose we are.
+    pub(super) uid: u32,
 }
 
 impl Host {
@@ -27,7 +28,8 @@ impl Host {
         // Without /proc, assume the harder case.
         let filtered = field(&status, "Seccomp:").is_none_or(|mode| mode != "0");
         let ignores_children = set(&status, "SigIgn:").contains(Signal::CHLD);
-        Self { filtered, listening: listening(filtered), ignores_children }
+        let uid = privilege::effective_uid();
+        Self { filtered, listening: listening(filtered), ignores_children, uid }
     }
 }
 
@@ -84,13 +86,6 @@ pub(super) fn users(process: Tid) -> Option<[u32; 3]> {
     let mut words = field(&status, "Uid:")?.split_ascii_whitespace();
     let mut next = || words.next()?.parse().ok();
     Some([next()?, next()?, next()?])
-}
-
-/// Says whether a process is in the user namespace that we are in.
-pub(super) fn shares_user_namespace(process: Tid) -> bool {
-    let inode = |path: &str| fs::metadata(path).map(|file| file.ino()).ok();
-    let theirs = inode(&format!("/proc/{process}/ns/user"));
-    theirs.is_some() && theirs == inode("/proc/self/ns/user")
 }
 
 /// Where a descriptor of a task leads.

@@ -10,16 +10,26 @@ use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno};
 use super::clone::NEWPID;
-use super::guest::Guest;
+use super::guest::{self, Guest};
 use super::host;
 use super::task::After;
 use super::tracer::Tracer;
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.registers.call() {
-        abi::SYS_unshare => unshare(tracer, entry),
+        abi::SYS_unshare => {
+            notice_user(tracer, entry.long(0));
+            if entry.long(0) & NEWPID == 0 { Ok(Outcome::Native) } else { unshare(tracer, entry) }
+        }
         abi::SYS_setns => setns(tracer, entry),
         _ => reboot(tracer, entry),
+    }
+}
+
+/// A user namespace, if it is among these, has users of its own.
+pub(super) fn notice_user(tracer: &mut Tracer, flags: u64) {
+    if flags & u64::from(abi::CLONE_NEWUSER.cast_unsigned()) != 0 {
+        guest::changes_user(tracer);
     }
 }
 
@@ -48,6 +58,7 @@ pub(super) fn unshared(tracer: &mut Tracer, tid: Tid, before: NsId, result: i64)
 
 fn setns(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let (fd, kind) = (entry.int(0), entry.int(1));
+    notice_user(tracer, u64::from(kind.cast_unsigned()));
     if let Some(ns) = of_descriptor(tracer, entry.tid, fd) {
         if kind != 0 && kind != abi::CLONE_NEWPID {
             return Err(Errno::INVAL);
@@ -59,9 +70,13 @@ fn setns(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     if kind & abi::CLONE_NEWPID != 0 {
         return by_pidfd(tracer, entry, fd, kind);
     }
+    if kind != 0 {
+        return Ok(Outcome::Native);
+    }
     // Any type is allowed, and it is none of ours: named, it passes the filter.
     let link = host::descriptor(entry.tid, fd).ok_or(Errno::BADF)?;
     let found = host_kind(&link.to_string_lossy()).ok_or(Errno::INVAL)?;
+    notice_user(tracer, u64::from(found.cast_unsigned()));
     entry.set_int(1, found);
     Ok(Outcome::Then(After::Restore))
 }

@@ -19,7 +19,7 @@ use super::precedence::Precedence;
 use super::procfs::listing::Cursors;
 use super::recent::Recent;
 use super::site::Begun;
-use super::task::{Birth, Filter, Phase, Process, Stopped, Task};
+use super::task::{Birth, Filter, Pending, Phase, Process, Stopped, Task};
 use crate::engine::Members;
 
 use super::{call, clone, exec, exit, signal, wait};
@@ -366,6 +366,19 @@ impl Tracer {
         self.tasks
             .get_mut(&tid)
             .map_or(Phase::Running, |task| std::mem::replace(&mut task.phase, Phase::Running))
+    }
+
+    /// The wait that a task is in, if it has no stop of its own at its end.
+    pub(super) fn take_signalled(&mut self, tid: Tid) -> Option<Pending> {
+        let task = self.tasks.get_mut(&tid)?;
+        match &task.phase {
+            Phase::InCall(pending) if pending.after.ends_in_signal() => {}
+            _ => return None,
+        }
+        match std::mem::replace(&mut task.phase, Phase::Running) {
+            Phase::InCall(pending) => Some(pending),
+            _ => None,
+        }
     }
 }
 
