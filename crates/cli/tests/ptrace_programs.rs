@@ -265,6 +265,35 @@ fn robust_mutexes_of_processes_and_threads() {
     assert_eq!(inside(&directory, &["./robust"]), "130\n".repeat(5));
 }
 
+/// The C library's getpid(2) is made to know the number of its process.
+#[test]
+fn a_process_knows_its_own_number_however_it_has_come_about() {
+    let Some(directory) = with_program("numbers") else { return };
+    let outside = ended(&mut Command::new(directory.path().join("numbers"))).1;
+    assert!(outside.contains("fork: 0, and then 0\n"), "{outside}");
+    assert_eq!(inside(&directory, &["./numbers"]), outside);
+}
+
+/// What is done with SIGCHLD is not always told to the tracer, and not every wait has a stop of its own at its end.
+#[test]
+fn waits_and_what_is_done_with_sigchld() {
+    let Some(directory) = with_program("waits") else { return };
+    let program = directory.path().join("waits");
+    let outside = ended(&mut Command::new(&program)).1;
+    assert!(outside.starts_with("by default: wait4: the child 768,"), "{outside}");
+    assert_eq!(inside(&directory, &["./waits"]), outside);
+    let Some(python) = find("python3") else { return };
+    let ignoring = "import os, signal, sys\n\
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n\
+        os.execv(sys.argv[1], sys.argv[1:])";
+    let mut command = Command::new(&python);
+    let outside = ended(command.args(["-c", ignoring]).arg(&program)).1;
+    assert!(outside.starts_with("by default: wait4: ECHILD"), "{outside}");
+    let mut command = Command::new(&python);
+    command.args(["-c", ignoring, BUILT, "run", "--engine", "ptrace", "--"]);
+    assert_eq!(ended(command.arg(&program)), (0, outside, String::new()));
+}
+
 /// Set-user-ID bits do nothing under a promise of no new privileges (`PR_SET_NO_NEW_PRIVS`), which an unprivileged job has
 /// to make.
 #[test]

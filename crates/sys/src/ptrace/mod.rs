@@ -255,6 +255,41 @@ pub fn read_memory(tid: Tid, address: u64, buffer: &mut [u8]) -> Result<usize> {
     crate::signal::check(ret as i64).map(|n| n.unsigned_abs() as usize)
 }
 
+/// Reads several pieces of a traced task's memory at once, each an address and where its bytes go. See process_vm_readv(2).
+///
+/// # Errors
+/// `EFAULT` where not all can be read, `EINVAL` for more than 1024 pieces, `ESRCH`, `EPERM`.
+pub fn read_pieces(tid: Tid, pieces: &mut [(u64, &mut [u8])]) -> Result<()> {
+    let whole: usize = pieces.iter().map(|(_, bytes)| bytes.len()).sum();
+    let (local, remote): (Vec<_>, Vec<_>) = pieces
+        .iter_mut()
+        .map(|(address, bytes)| {
+            let iov_len = bytes.len();
+            let remote = libc::iovec { iov_base: *address as *mut c_void, iov_len };
+            (libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len }, remote)
+        })
+        .unzip();
+    let count = local.len() as libc::c_ulong;
+    // SAFETY: `local` are live buffers of their lengths, each borrowed for itself; `remote` is in another process, where the
+    // kernel checks it.
+    let ret =
+        unsafe { libc::process_vm_readv(tid.0, local.as_ptr(), count, remote.as_ptr(), count, 0) };
+    match crate::signal::check(ret as i64) {
+        Ok(n) if n.unsigned_abs() as usize == whole => Ok(()),
+        Ok(_) => Err(Errno::FAULT),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Writes a word of a stopped task's memory, wherever it is: code too, of which the process has its own copy then. See
+/// `PTRACE_POKEDATA`.
+///
+/// # Errors
+/// `EIO` where nothing is mapped, `ESRCH`.
+pub fn write_word(tid: Tid, address: u64, word: u64) -> Result<()> {
+    request(libc::PTRACE_POKEDATA, tid, address as usize, word as *mut c_void)
+}
+
 /// Writes memory of a traced task, all of `bytes`. See process_vm_writev(2).
 ///
 /// # Errors

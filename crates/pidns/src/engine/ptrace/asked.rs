@@ -116,9 +116,10 @@ pub(super) fn serve(listener: &Listener, shared: &Shared) {
             hand_over(listener, &question)
         } else {
             if let Some(sites) = &shared.sites
-                && counts.add(&question)
+                && counts.add(question.call, question.instruction)
             {
-                sites.learn(&question, || listener.is_waiting(&question).is_ok());
+                let Question { tid, call, instruction, .. } = question;
+                sites.learn(tid, call, instruction, || listener.is_waiting(&question).is_ok());
             }
             listener.proceed(&question)
         };

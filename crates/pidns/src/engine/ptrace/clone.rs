@@ -19,6 +19,7 @@ use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
+use super::site::Armed;
 use super::task::{
     After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task, TidAddress,
 };
@@ -67,6 +68,11 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         return Err(Errno::NOSYS);
     }
     namespaces::notice_user(tracer, wish.flags);
+    if wish.flags & VM != 0
+        && let Some(process) = tracer.process_of_mut(entry.tid)
+    {
+        process.armed.disarm(entry.tid);
+    }
     if wish.flags & (VM | VFORK) == VM {
         if let Some(first) = ids::pay(tracer, entry) {
             return Ok(first);
@@ -209,6 +215,8 @@ fn publish(
 ) {
     let Some(reservation) = newborn.reservation.take() else { return };
     let Some(own) = tracer.tasks.get(&parent).map(|task| task.process) else { return };
+    // A zombie that had this number on the host is gone from there.
+    exit::become_ghost(tracer, child);
     let id = tracer.set.publish(reservation, || child, child, &mut tracer.effects);
     let process = if newborn.is_thread { own } else { child };
     tracer.tasks.insert(child, Task::new(id, process));
@@ -243,8 +251,19 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     let (filters, in_proc) = (creator.filters, creator.in_proc.clone());
     let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
     let stops_at_end = creator.stops_at_end;
+    let borrows_memory = newborn.shares_memory;
+    let armed = creator.armed.clone();
     let Some(process) = describe(tracer, child, parent) else { return };
-    let process = Process { filters, in_proc, sigsys, ignores_children, stops_at_end, ..process };
+    let process = Process {
+        filters,
+        in_proc,
+        sigsys,
+        ignores_children,
+        borrows_memory,
+        armed,
+        stops_at_end,
+        ..process
+    };
     tracer.processes.insert(child, process);
     let number =
         tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
@@ -268,6 +287,8 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         in_proc: None,
         sigsys: Disposition::Default,
         ignores_children: false,
+        borrows_memory: false,
+        armed: Armed::default(),
         stops_at_end: true,
         ended: VecDeque::new(),
         adopter: None,
@@ -284,6 +305,10 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) -> bool {
     let Some(id) = tracer.id(tid) else { return true };
     let stops = tracer.process_of(tid).is_some_and(|process| process.stops_at_end);
     robust::stop_at_end(tracer, tid, stops || birth.shares_memory);
+    let own = Pid::raw_or_zero(tracer.set.getpid(id).ok());
+    if let Some(process) = tracer.process_of_mut(tid) {
+        process.armed.rename(tid, own);
+    }
     if birth.child_tid != 0 {
         let number = Pid::raw_or_zero(tracer.set.gettid(id).ok());
         let _ = memory::write_i32(tid, birth.child_tid, number);

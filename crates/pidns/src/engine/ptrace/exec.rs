@@ -4,6 +4,7 @@ use pidns_core::ExitStatus;
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
 
+use super::site::Armed;
 use super::task::{Disposition, Stopped, Task, TidAddress};
 use super::tracer::Tracer;
 use super::{clone, robust, signal};
@@ -25,6 +26,8 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
     }
     if let Some(process) = tracer.processes.get_mut(&tid) {
         process.threads = [tid].into();
+        process.borrows_memory = false;
+        process.armed = Armed::default();
         if process.sigsys == Disposition::Handled {
             process.sigsys = Disposition::Default;
         }

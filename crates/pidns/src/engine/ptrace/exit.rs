@@ -108,7 +108,7 @@ pub(super) fn released(tracer: &mut Tracer, host: Tid) {
 }
 
 /// The host's number of a zombie is free for others: keeps it under another.
-fn become_ghost(tracer: &mut Tracer, tid: Tid) {
+pub(super) fn become_ghost(tracer: &mut Tracer, tid: Tid) {
     let Some(id) = tracer.zombies.remove(&tid) else { return };
     let Ok(group) = tracer.set.group(id) else {
         // Core has released it, and says so soon.

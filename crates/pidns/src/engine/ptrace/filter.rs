@@ -41,6 +41,7 @@ pub(super) fn program(host: Host, key: Option<u64>) -> Program {
     let mut rules = Vec::new();
     trapped(&mut rules, if host.filtered { Trap(TRAP_MARK) } else { Trace });
     traced(&mut rules);
+    actions(&mut rules, key.filter(|_| !host.ignores_children));
     changes_of_user(&mut rules, host.uid);
     about_others(&mut rules);
     by_command(&mut rules);
@@ -59,11 +60,15 @@ pub(super) fn more(filter: Filter) -> Program {
         Filter::Writer => vec![abi::SYS_write, abi::SYS_pwrite64],
         Filter::Reader => vec![abi::SYS_read],
         Filter::Receiver => vec![abi::SYS_recvmsg],
+        Filter::Ignorer => Vec::new(),
     };
     let mut rules: Vec<Rule> = calls.into_iter().map(|call| rule(call, &[], Trace)).collect();
     if filter == Filter::Receiver {
         // Not looked at: whoever wants credentials is to use recvmsg(2).
         rules.push(rule(abi::SYS_recvmmsg, &[], ENOSYS));
+    }
+    if filter == Filter::Ignorer {
+        actions(&mut rules, None);
     }
     compile(rules)
 }
@@ -128,13 +133,15 @@ fn traced(rules: &mut Vec<Rule>) {
     let shared = Has(3, abi::MAP_SHARED.cast_unsigned());
     rules.push(rule(abi::SYS_mmap, &[(read_only, Allow), (shared, Trace)], Allow));
     rules.push(rule(abi::SYS_shmat, &[], Trace));
+}
+
+/// What is done with SIGCHLD, whose zombies core has to know of, and SIGSYS.
+fn actions(rules: &mut Vec<Rule>, key: Option<u64>) {
     // Who starts programs asks about all signals first, which changes nothing.
-    let signals = [
-        (Null(1), Allow),
-        (Is(0, abi::SIGCHLD.cast_unsigned()), Trace),
-        (Is(0, abi::SIGSYS.cast_unsigned()), Trace),
-    ];
-    rules.push(rule(abi::SYS_rt_sigaction, &signals, Allow));
+    let mut tests = vec![(Null(1), Allow), (Is(0, abi::SIGSYS.cast_unsigned()), Trace)];
+    tests.extend(key.map(|key| (Exactly(KEY_ARGUMENT, key), Allow)));
+    tests.push((Is(0, abi::SIGCHLD.cast_unsigned()), Trace));
+    rules.push(rule(abi::SYS_rt_sigaction, &tests, Allow));
 }
 
 /// Calls by which a process gets another user than the job was started with.

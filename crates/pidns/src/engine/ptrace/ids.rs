@@ -12,7 +12,11 @@ use super::tracer::Tracer;
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let set = &tracer.set;
     let number = match entry.registers.call() {
-        abi::SYS_getpid => set.getpid(entry.id).map(Some),
+        abi::SYS_getpid => {
+            let number = set.getpid(entry.id).map_err(errno)?.raw();
+            know(tracer, entry, number);
+            return Ok(Outcome::Done(i64::from(number)));
+        }
         abi::SYS_gettid => set.gettid(entry.id).map(Some),
         abi::SYS_getppid => set.getppid(entry.id),
         abi::SYS_getpgrp => set.getpgid(entry.id, 0),
@@ -24,6 +28,21 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         }
     };
     Ok(Outcome::Done(i64::from(Pid::raw_or_zero(number.map_err(errno)?))))
+}
+
+/// A process that asks often is to know its number: see [`site`](super::site).
+fn know(tracer: &mut Tracer, entry: &Entry, number: i32) {
+    let (call, after) = (entry.registers.call(), entry.registers.instruction_pointer());
+    let process = tracer.tasks.get(&entry.tid).map(|task| task.process);
+    let process = process.and_then(|process| tracer.processes.get_mut(&process));
+    if let (Some(process), Some(sites)) = (process, &tracer.shared.sites)
+        && !process.borrows_memory
+        && process.threads.len() == 1
+        && !sites.arm(&mut process.armed, entry.tid, after, number)
+        && tracer.asked.add(call, after)
+    {
+        sites.learn(entry.tid, call, after, || true);
+    }
 }
 
 /// The address is the kernel's matter, if not at once; the number is ours.

@@ -268,7 +268,17 @@ fn changes_action(tracer: &mut Tracer, entry: &Entry) -> Handled {
     let disposition =
         if handler == abi::SIG_IGN { Disposition::Ignore } else { Disposition::Handler };
     let process = tracer.tasks.get(&entry.tid).map_or(entry.tid, |task| task.process);
-    children(tracer, process, disposition, ActionFlags::from_bits_retain(flags as u32));
+    let flags = ActionFlags::from_bits_retain(flags as u32);
+    children(tracer, process, disposition, flags);
+    let Some(sites) = &tracer.shared.sites else { return Ok(Outcome::Native) };
+    if disposition == Disposition::Ignore || flags.contains(ActionFlags::NOCLDWAIT) {
+        // From now on we have to know of all changes.
+        return Ok(Outcome::Then(After::Filter(Filter::Ignorer)));
+    }
+    let (call, after) = (entry.registers.call(), entry.registers.instruction_pointer());
+    if tracer.asked.add(call, after) {
+        sites.learn(entry.tid, call, after, || true);
+    }
     Ok(Outcome::Native)
 }
 

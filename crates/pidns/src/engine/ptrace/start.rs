@@ -19,7 +19,7 @@ use super::asked::{Questions, Shared};
 use super::host::Host;
 use super::memory::PathBuffer;
 use super::recent::Recent;
-use super::site::{Begun, Sites};
+use super::site::{Begun, Counts, Sites};
 use super::task::{Filter, Stopped, Task};
 use super::tracer::{Roster, Tracer};
 use super::{clone, filter, robust, signal};
@@ -230,6 +230,7 @@ fn table(init: Tid, roster: Roster, confinement: &Confinement) -> Result<Tracer,
         listening: false,
         shared: Arc::new(Shared::new(confinement.key.map(Sites::new))),
         begun: Begun::default(),
+        asked: Counts::new(),
         paths: PathBuffer::default(),
         cursors: BTreeMap::new(),
     };

@@ -12,6 +12,7 @@ use pidns_sys::signal::SignalSet;
 
 use super::asked::Visit;
 use super::procfs::listing::Listing;
+use super::site::Armed;
 
 /// A task that is stopped for its tracer.
 #[must_use = "a stopped task stays stopped until it is resumed"]
@@ -232,12 +233,20 @@ pub(super) enum Filter {
     Reader,
     /// For messages with credentials.
     Receiver,
+    /// For what is done with SIGCHLD, by processes that have ignored it.
+    Ignorer,
 }
 
 impl Filter {
     /// All of them.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Walker, Self::Visitor, Self::Writer, Self::Reader, Self::Receiver];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Walker,
+        Self::Visitor,
+        Self::Writer,
+        Self::Reader,
+        Self::Receiver,
+        Self::Ignorer,
+    ];
 }
 
 /// What a number is of.
@@ -329,6 +338,10 @@ pub(super) struct Process {
     pub(super) sigsys: Disposition,
     /// SIGCHLD is ignored: the kernel collects its children.
     pub(super) ignores_children: bool,
+    /// It runs in another process's memory, as after vfork(2).
+    pub(super) borrows_memory: bool,
+    /// The code in its memory that knows its number.
+    pub(super) armed: Armed,
     /// It stops before its end: see [`robust`](super::robust).
     pub(super) stops_at_end: bool,
     /// Its children that ended last, with the numbers by which it knew them: a SIGCHLD may tell of one that is gone.

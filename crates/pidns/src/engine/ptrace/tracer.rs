@@ -18,7 +18,7 @@ use super::memory::PathBuffer;
 use super::precedence::Precedence;
 use super::procfs::listing::Cursors;
 use super::recent::Recent;
-use super::site::Begun;
+use super::site::{Begun, Counts};
 use super::task::{Birth, Filter, Pending, Phase, Process, Stopped, Task};
 use crate::engine::Members;
 
@@ -72,6 +72,8 @@ pub(super) struct Tracer {
     pub(super) listening: bool,
     pub(super) shared: Arc<Shared>,
     pub(super) begun: Begun,
+    /// Which places make calls that we answer, and how often.
+    pub(super) asked: Counts,
     pub(super) paths: PathBuffer,
     pub(super) cursors: Cursors,
 }

@@ -1,25 +1,30 @@
-//! Call sites that look at paths themselves.
+//! Call sites that look at their arguments themselves.
 //!
 //! A question about a path costs far more than most calls that take one, and a compiler makes thousands, from a few places
 //! in the C library. A place that asks again and again gets a [`stub`]: code that finds most paths to have nothing to do
 //! with /proc, as [`path::may_be_in_proc`](super::path::may_be_in_proc) would, and then makes the call with a *key*, a
 //! random number in an argument that the call has not. The filter lets that pass. Where the stub is in doubt, the call is made
-//! without the key, and asked about as ever.
+//! without the key, and asked about as ever. The same is done for what every program does with SIGCHLD
+//! ([`signal`](super::signal)); and one for getpid(2) [knows the number](number).
 //!
 //! The `mov` before the site's `syscall` is exchanged for a jump, an instruction for one of the same length. The stub is in
 //! the zeros behind the code of the same file, up to the end of the page. Both are the process's private copies, made with
 //! `/proc/PID/mem`; its children have them, and the next program that it executes has not. Nothing is remembered about a
-//! process: what is there is read.
+//! process but its armed numbers: what is there is read.
 //!
 //! This is done only while the one thread that runs in the memory waits for its answer. A program that finds the key can
 //! have its paths looked at by nobody, as it can have by a symbolic link; so it is done only where Landlock keeps the
 //! processes outside out of its reach.
 
+mod code;
+mod files;
+mod look;
+mod number;
 mod room;
 mod stub;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::{self, File, OpenOptions};
+use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Mutex;
@@ -27,11 +32,15 @@ use std::sync::Mutex;
 use pidns_sys::memory_map::{FileId, Kind, Mapping, code_from};
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
-use pidns_sys::seccomp::listener::Question;
 
 use super::locks::{lock, lock_soon};
+use super::memory;
+use files::Files;
 use room::{PAGE, Room};
 use stub::{SITE, SIZE, Site, Stub};
+
+pub(super) use files::Begun;
+pub(super) use number::Armed;
 
 /// How often a place asks before it gets a stub: the work costs as much as two questions.
 const PATIENCE: u32 = 2;
@@ -73,9 +82,9 @@ impl Counts {
         Self { counts: vec![Count::default(); Self::REMEMBERED], hash: RandomState::new() }
     }
 
-    /// Notes a question; says whether it is time for a stub.
-    pub(super) fn add(&mut self, question: &Question) -> bool {
-        let place = (question.call, question.instruction % PAGE as u64);
+    /// Notes a call at the instruction that ends there; says whether it is time for a stub.
+    pub(super) fn add(&mut self, call: i64, after: u64) -> bool {
+        let place = (call, after % PAGE as u64);
         let index = self.hash.hash_one(place) as usize % self.counts.len();
         let count = &mut self.counts[index];
         if count.place != place {
@@ -92,18 +101,17 @@ impl Sites {
         Self { key, known: Mutex::default(), mates: Mutex::default() }
     }
 
-    /// Gives the place that asks a stub, if that can be, and all places of its file that are known: if not, it goes on
-    /// asking. `waits` says whether who asks still does, and so has its number still.
-    pub(super) fn learn(&self, question: &Question, waits: impl Fn() -> bool) {
-        let Question { tid, call, instruction, .. } = *question;
+    /// Gives the place of a call, at the instruction that ends at `after`, a stub, if that can be, and all places of its file
+    /// that are known: if not, it goes on asking. `waits` says whether who asks still does, and so has its number still.
+    pub(super) fn learn(&self, tid: Tid, call: i64, after: u64, waits: impl Fn() -> bool) {
         let equipped = || {
-            let site = Site::new(call, code_before(tid, instruction)?)?;
+            let site = Site::new(call, memory::read(tid, after.checked_sub(SITE as u64)?).ok()?)?;
             if lock_soon(&self.mates)?.contains(&tid) || !has_one_thread(tid) {
                 return None;
             }
             let mut files = Files::of(tid)?;
-            let code = code_from(&files.maps, instruction).ok()?;
-            let offset = instruction.checked_sub(code.range.start)? + code.offset;
+            let code = code_from(&files.maps, after).ok()?;
+            let offset = after.checked_sub(code.range.start)? + code.offset;
             let places = self.add(code.file, (offset, site))?;
             equip(&mut files, &code, &places, self.key, waits)
         };
@@ -120,21 +128,35 @@ impl Sites {
         Some(places.clone())
     }
 
-    /// A program begins: gives all known places from the address `from` on, where its loader is, stubs. The process is
+    /// A program begins: gives all known places in the code at the address `start`, its loader's, stubs. The process is
     /// stopped, and has one thread.
-    pub(super) fn begin(&self, begun: &mut Begun, tid: Tid, from: u64) {
+    pub(super) fn begin(&self, begun: &mut Begun, tid: Tid, start: u64) {
         begun.take(tid);
-        if let Some(mut files) = self.files_to_change(tid, || Files::of(tid)) {
-            self.apply(&mut files, from);
-            begun.keep(files);
+        let Some(mut files) = self.files_to_change(tid, || Files::of(tid)) else { return };
+        if let Ok(code) = code_from(&files.maps, start)
+            && self.apply(&mut files, &code)
+        {
+            files.done = Some(code.file);
         }
+        begun.keep(files);
     }
 
     /// It has loaded its libraries: the same for all of its files.
     pub(super) fn have_loaded(&self, begun: &mut Begun, tid: Tid) {
         let known = begun.take(tid);
-        if let Some(mut files) = self.files_to_change(tid, || known.or_else(|| Files::of(tid))) {
-            self.apply(&mut files, 0);
+        let Some(mut files) = self.files_to_change(tid, || known.or_else(|| Files::of(tid))) else {
+            return;
+        };
+        let done = files.done;
+        let mut left = lock(&self.known).len() - usize::from(done.is_some());
+        let mut at = 0;
+        while left > 0
+            && let Ok(code) = code_from(&files.maps, at)
+        {
+            if done != Some(code.file) && self.apply(&mut files, &code) {
+                left -= 1;
+            }
+            at = code.range.end;
         }
     }
 
@@ -145,19 +167,28 @@ impl Sites {
         open()
     }
 
-    fn apply(&self, files: &mut Files, from: u64) {
-        let mut left = lock(&self.known).len();
-        let mut at = from;
-        while left > 0
-            && let Ok(code) = code_from(&files.maps, at)
-        {
-            let places = lock(&self.known).get(&code.file).cloned();
-            if let Some(places) = places {
-                let _ = equip(files, &code, &places, self.key, || true);
-                left -= 1;
-            }
-            at = code.range.end;
+    /// Gives the known places in a file's code stubs; says whether there are any.
+    fn apply(&self, files: &mut Files, code: &Mapping) -> bool {
+        let places = lock(&self.known).get(&code.file).cloned();
+        places.is_some_and(|places| {
+            let _ = equip(files, code, &places, self.key, || true);
+            true
+        })
+    }
+
+    /// A process whose one thread runs in memory that nobody else does asks for its number, by the instruction that ends at
+    /// `after`: if that is in a stub, it need not ask again.
+    pub(super) fn arm(&self, armed: &mut Armed, tid: Tid, after: u64, number: i32) -> bool {
+        let at = after.wrapping_sub(number::CALL_END as u64);
+        let is_stub = at.is_multiple_of(SIZE as u64)
+            && !lock(&self.mates).contains(&tid)
+            && memory::read(tid, at).is_ok_and(|bytes| {
+                stub::recognise(at, &bytes, self.key).is_some_and(|stub| stub.is_for_number())
+            });
+        if is_stub {
+            armed.arm(tid, at + number::WORD as u64, number);
         }
+        is_stub
     }
 
     /// A process has a child in its memory; `alone` says that nobody else runs there meanwhile.
@@ -179,59 +210,14 @@ impl Sites {
     /// Where a task goes on that has faulted in a stub, because the path cannot be read or the stack has ended: what stood
     /// at the site would not have faulted.
     pub(super) fn after_fault(&self, tid: Tid, before: &Registers) -> Option<Registers> {
-        let mut bytes = [0; SIZE];
         let offset = before.instruction_pointer() % SIZE as u64;
         let at = before.instruction_pointer() - offset;
-        if ptrace::read_memory(tid, at, &mut bytes) != Ok(SIZE) {
-            return None;
-        }
+        let bytes = memory::read(tid, at).ok()?;
         let (to, stack) = stub::recognise(at, &bytes, self.key)?.after_fault(offset as usize)?;
         let mut registers = *before;
         registers.jump(at + to as u64);
         registers.set_stack_pointer(before.stack_pointer() + stack);
         Some(registers)
-    }
-}
-
-/// What /proc has of a program's memory: to open these files takes longer than most of what is done with them.
-#[derive(Debug)]
-struct Files {
-    tid: Tid,
-    maps: File,
-    /// Opened when it is needed.
-    memory: Option<File>,
-}
-
-impl Files {
-    fn of(tid: Tid) -> Option<Self> {
-        let maps = File::open(format!("/proc/{tid}/maps")).ok()?;
-        Some(Self { tid, maps, memory: None })
-    }
-
-    fn memory(&mut self) -> Option<&File> {
-        if self.memory.is_none() {
-            let path = format!("/proc/{}/mem", self.tid);
-            self.memory = OpenOptions::new().write(true).open(path).ok();
-        }
-        self.memory.as_ref()
-    }
-}
-
-/// Programs that have begun and not loaded their libraries yet: the last few.
-#[derive(Debug, Default)]
-pub(super) struct Begun(VecDeque<Files>);
-
-impl Begun {
-    const MOST: usize = 8;
-
-    fn keep(&mut self, files: Files) {
-        self.0.truncate(Self::MOST - 1);
-        self.0.push_front(files);
-    }
-
-    fn take(&mut self, tid: Tid) -> Option<Files> {
-        let index = self.0.iter().position(|files| files.tid == tid)?;
-        self.0.remove(index)
     }
 }
 
@@ -247,17 +233,25 @@ fn equip(
     if code.kind != Kind::READABLE | Kind::EXECUTABLE {
         return None;
     }
-    let here = places.iter().filter_map(|(offset, site)| {
-        let after = (code.range.start + offset).checked_sub(code.offset)?;
-        let is_there = code.range.contains(&after) && code_before(tid, after)? == site.code();
-        is_there.then_some((after, site))
-    });
-    let mut here = here.peekable();
-    // Else all have theirs.
-    here.peek()?;
-    let room = Room::of(tid, code.range.end, key)?;
-    let stubs = room.zip(here).map_while(|(at, (after, site))| stub::stub(at, after, site, key));
-    let stubs: Vec<Stub> = stubs.collect();
+    let here: Vec<(u64, &Site)> = places
+        .iter()
+        .filter_map(|(offset, site)| {
+            let after = (code.range.start + offset).checked_sub(code.offset)?;
+            code.range.contains(&after).then_some((after, site))
+        })
+        .collect();
+    let mut found = vec![[0; SITE]; here.len()];
+    let (mut page, start) = ([0; PAGE], code.range.end.checked_sub(PAGE as u64)?);
+    let sites = here.iter().map(|(after, _)| after - SITE as u64).zip(&mut found);
+    let mut pieces: Vec<(u64, &mut [u8])> =
+        sites.map(|(at, bytes)| (at, bytes.as_mut_slice())).collect();
+    pieces.push((start, &mut page));
+    ptrace::read_pieces(tid, &mut pieces).ok()?;
+    // The others have theirs.
+    let mut here = here.into_iter().zip(found).filter(|((_, site), found)| site.code() == *found);
+    let mut room = Room::of(start, &page, key);
+    let stubs: Vec<Stub> = here.by_ref().map_while(|((after, site), _)| stub::stub(room.next()?, after, site, key)).collect();
+    let lowest = stubs.last()?.at;
     let memory = files.memory()?;
     // The memory is of whom it was opened for.
     if !waits() {
@@ -265,18 +259,11 @@ fn equip(
     }
     // Upwards, as one piece.
     let code: Vec<u8> = stubs.iter().rev().flat_map(|stub| stub.bytes).collect();
-    memory.write_all_at(&code, stubs.last()?.at).ok()?;
+    memory.write_all_at(&code, lowest).ok()?;
     for stub in &stubs {
         memory.write_all_at(&stub.jump, stub.site).ok()?;
     }
     Some(())
-}
-
-/// The code of a call site that ends there.
-fn code_before(tid: Tid, after: u64) -> Option<[u8; SITE]> {
-    let mut code = [0; SITE];
-    let read = ptrace::read_memory(tid, after.checked_sub(SITE as u64)?, &mut code);
-    (read == Ok(SITE)).then_some(code)
 }
 
 fn has_one_thread(tid: Tid) -> bool {

@@ -3,8 +3,6 @@
 
 use std::ops::Range;
 
-use pidns_sys::ptrace::{self, Tid};
-
 use super::stub::{self, SIZE};
 
 pub(super) const PAGE: usize = 4096;
@@ -17,13 +15,9 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn of(tid: Tid, end: u64, key: u64) -> Option<Self> {
-        let mut bytes = [0; PAGE];
-        let start = end.checked_sub(PAGE as u64)?;
-        if ptrace::read_memory(tid, start, &mut bytes) != Ok(PAGE) {
-            return None;
-        }
-        let (slots, _) = bytes.as_chunks::<SIZE>();
+    /// That in a page, given where it starts and what is in it.
+    pub(super) fn of(start: u64, page: &[u8; PAGE], key: u64) -> Self {
+        let (slots, _) = page.as_chunks::<SIZE>();
         let address = |index: usize| start + (index * SIZE) as u64;
         let is_stub =
             |index: &usize| stub::recognise(address(*index), &slots[*index], key).is_some();
@@ -31,7 +25,7 @@ impl Room {
         let used = (0..slots.len()).rev().take_while(is_stub).count();
         let end = slots.len() - used;
         let free = (0..end).rev().take_while(is_free).count();
-        Some(Self { start, free: (end - free + 1).min(end)..end })
+        Self { start, free: (end - free + 1).min(end)..end }
     }
 }
 

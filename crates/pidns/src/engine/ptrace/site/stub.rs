@@ -1,11 +1,9 @@
-//! The machine code that looks at a path for a call site, and makes the call.
+//! The machine code that looks at a call's arguments for its site, and makes the call.
 //!
 //! ```text
 //!         mov  ..                 ; what stood at the site
 //!         cmp  eax, CALL          ; the call it is for, or `plain`
-//!         cmp  edi, AT_FDCWD      ; likewise, where the first argument is a directory
-//!         mov  rcx, PATH          ; a syscall instruction changes rcx and r11, so they are free
-//!         ...                     ; "proc" in it, or opens and ends with "/" or ".": `plain`
+//!         ...                     ; looks at the arguments: in doubt, `plain`
 //!         lea  rsp, [rsp - 136]   ; the red zone stays
 //!         mov  [rsp], r9
 //!         mov  r9, KEY            ; the filter lets it pass
@@ -16,32 +14,25 @@
 //! plain:  syscall                 ; the filter asks
 //! after:  jmp  SITE               ; behind the site's own syscall
 //! ```
+//! A `syscall` instruction changes `rcx` and `r11`, so they are free. What is looked at is in [`look`](super::look); the stub
+//! for a number, which makes no call, in [`number`](super::number).
 
 use std::ops::Range;
 
 use pidns_sys::abi;
 
-use super::super::path;
+use super::code::{BELOW, Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, SYSCALL, jump};
+use super::{look, number};
 
 /// The length of a stub.
 pub(super) const SIZE: usize = 128;
 
-/// A `mov` of a number to a 32-bit register, or a `jmp`: the length of what is exchanged at a site.
-const EXCHANGED: usize = 5;
+/// Where a stub makes the call as it would have been made.
+pub(super) const PLAIN: usize = AFTER - SYSCALL.len();
+/// Where it ends.
+pub(super) const AFTER: usize = SIZE - EXCHANGED;
 
-/// `syscall`.
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
-
-const PLAIN: usize = SIZE - SYSCALL.len() - EXCHANGED;
-const AFTER: usize = SIZE - EXCHANGED;
-const JMP: u8 = 0xe9;
-const JMP_SHORT: u8 = 0xeb;
-const MOV_EAX: u8 = 0xb8;
 const MOV_EDI: u8 = 0xbf;
-/// What is in the stub between the red zone and the stack.
-const BELOW: i32 = 128 + 8;
-/// Below this nothing is mapped.
-const LOWEST: u32 = 4096;
 
 /// The code of a call site, up to its `syscall`.
 pub(super) const SITE: usize = EXCHANGED + SYSCALL.len();
@@ -64,7 +55,7 @@ impl Site {
         let number = i32::from_le_bytes(number);
         let known = match code {
             MOV_EAX => i64::from(number) == call,
-            MOV_EDI => takes_directory(call) && number == abi::AT_FDCWD,
+            MOV_EDI => look::takes_directory(call) && number == abi::AT_FDCWD,
             _ => false,
         };
         (known && syscall == SYSCALL).then_some(Self { call, before })
@@ -76,10 +67,11 @@ impl Site {
         let [f, g] = SYSCALL;
         [a, b, c, d, e, f, g]
     }
-}
 
-fn takes_directory(call: i64) -> bool {
-    path::argument(call, abi::AT_FDCWD).0 == 1
+    /// The stub is to know the answer.
+    pub(super) fn is_for_number(&self) -> bool {
+        self.call == abi::SYS_getpid
+    }
 }
 
 /// A stub, and what in it may fault.
@@ -90,94 +82,39 @@ pub(super) struct Stub {
     pub(super) site: u64,
     /// What is put at the start of the site.
     pub(super) jump: [u8; EXCHANGED],
-    /// Reads the path.
-    load: usize,
-    /// Writes to the stack, which has been moved.
+    /// What reads where an argument points to.
+    loads: [usize; 2],
+    /// What writes to the stack, which has been moved.
     store: usize,
-}
-
-/// A jump from one address to another; `None` if that is too far.
-fn jump(from: u64, to: u64) -> Option<[u8; EXCHANGED]> {
-    let distance = to.wrapping_sub(from.wrapping_add(EXCHANGED as u64)).cast_signed();
-    let [a, b, c, d] = i32::try_from(distance).ok()?.to_le_bytes();
-    Some([JMP, a, b, c, d])
 }
 
 /// The stub at the address `at` of a site that ends at `after`.
 pub(super) fn stub(at: u64, after: u64, site: &Site, key: u64) -> Option<Stub> {
-    let mut code = Code { bytes: [TRAP; SIZE], at: 0 };
+    let mut code = Code::new();
     code.add(&site.before);
     code.add(&[0x3d]); // cmp eax, ..
     code.add(&i32::try_from(site.call).ok()?.to_le_bytes());
-    code.branch(JNE, PLAIN);
-    if takes_directory(site.call) {
-        code.add(&[0x83, 0xff, abi::AT_FDCWD as u8]); // cmp edi, ..
-        code.branch(JNE, PLAIN);
-        code.add(&[0x48, 0x89, 0xf1]); // mov rcx, rsi
+    let (mut loads, mut store) = ([NOWHERE; 2], NOWHERE);
+    if site.is_for_number() {
+        number::ask(&mut code);
     } else {
-        code.add(&[0x48, 0x89, 0xf9]); // mov rcx, rdi
+        code.branch(JNE, PLAIN);
+        loads = match site.call {
+            abi::SYS_rt_sigaction => look::action(&mut code),
+            call => look::path(&mut code, call),
+        };
+        store = code.call_with(key);
+        code.branch(JMP_SHORT, AFTER);
     }
-    code.add(&[0x48, 0x81, 0xf9]); // cmp rcx, ..
-    code.add(&LOWEST.to_le_bytes());
-    code.branch(JB, PLAIN);
-    code.add(&[0x45, 0x31, 0xdb]); // xor r11d, r11d: the last four bytes of the path
-    let next = code.at;
-    code.add(&[0x41, 0xc1, 0xe3, 8]); // shl r11d, 8
-    let load = code.at;
-    code.add(&[0x44, 0x8a, 0x19]); // mov r11b, [rcx]
-    code.add(&[0x48, 0xff, 0xc1]); // inc rcx
-    code.add(&[0x45, 0x84, 0xdb]); // test r11b, r11b
-    let (jump_to_end, cmp, jumps) = (2, 7, 2 + 2);
-    code.branch(JE, code.at + jump_to_end + cmp + jumps);
-    code.add(&[0x41, 0x81, 0xfb]); // cmp r11d, ..
-    code.add(&u32::from_be_bytes(*b"proc").to_le_bytes());
-    code.branch(JNE, next);
-    code.branch(JMP_SHORT, PLAIN);
-    if path::opens(site.call) {
-        // '.' and '/' differ in the lowest bit.
-        code.add(&[0x41, 0xc1, 0xeb, 8 + 1]); // shr r11d, ..
-        code.add(&[0x41, 0x80, 0xfb, b'.' >> 1]); // cmp r11b, ..
-        code.branch(JE, PLAIN);
-    }
-    code.add(&[0x48, 0x8d, 0xa4, 0x24]); // lea rsp, [rsp - ..]
-    code.add(&(-BELOW).to_le_bytes());
-    let store = code.at;
-    code.add(&[0x4c, 0x89, 0x0c, 0x24]); // mov [rsp], r9
-    code.add(&[0x49, 0xb9]); // mov r9, ..
-    code.add(&key.to_le_bytes());
-    code.add(&SYSCALL);
-    code.add(&[0x4c, 0x8b, 0x0c, 0x24]); // mov r9, [rsp]
-    code.add(&[0x48, 0x8d, 0xa4, 0x24]); // lea rsp, [rsp + ..]
-    code.add(&BELOW.to_le_bytes());
-    code.branch(JMP_SHORT, AFTER);
     code.at = PLAIN;
     code.add(&SYSCALL);
     code.add(&jump(at + AFTER as u64, after)?);
     let site = after.checked_sub(SITE as u64)?;
-    Some(Stub { bytes: code.bytes, at, site, jump: jump(site, at)?, load, store })
+    Some(Stub { bytes: code.bytes, at, site, jump: jump(site, at)?, loads, store })
 }
 
-const TRAP: u8 = 0xcc;
-const JB: u8 = 0x72;
-const JE: u8 = 0x74;
-const JNE: u8 = 0x75;
-
-struct Code {
-    bytes: [u8; SIZE],
-    at: usize,
-}
-
-impl Code {
-    fn add(&mut self, bytes: &[u8]) {
-        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
-    }
-
-    fn branch(&mut self, code: u8, to: usize) {
-        let distance = to as i32 - (self.at as i32 + 2);
-        self.add(&[code, i8::try_from(distance).expect("a stub is short").cast_unsigned()]);
-    }
-}
+/// No offset in a stub.
+const NOWHERE: usize = SIZE;
 
 /// The stub that these bytes at the address `at` are.
 pub(super) fn recognise(at: u64, bytes: &[u8; SIZE], key: u64) -> Option<Stub> {
@@ -186,15 +123,22 @@ pub(super) fn recognise(at: u64, bytes: &[u8; SIZE], key: u64) -> Option<Stub> {
     let after = (at + SIZE as u64).wrapping_add(distance);
     let call = i64::from(word(EXCHANGED + 1..2 * EXCHANGED)?);
     let site = Site { call, before: bytes[..EXCHANGED].try_into().ok()? };
-    stub(at, after, &site, key).filter(|stub| stub.bytes == *bytes)
+    stub(at, after, &site, key).filter(|stub| {
+        let own = if site.is_for_number() { number::WORD..number::CALL_END } else { 0..0 };
+        (0..SIZE).all(|index| own.contains(&index) || stub.bytes[index] == bytes[index])
+    })
 }
 
 impl Stub {
+    pub(super) fn is_for_number(&self) -> bool {
+        self.bytes[EXCHANGED + 1..2 * EXCHANGED] == (abi::SYS_getpid as i32).to_le_bytes()
+    }
+
     /// Where a task goes on that has faulted at this offset: its call is asked about, and it is the kernel that fails it.
     /// With what is to be added to its stack pointer; `None` if nothing can fault there.
     pub(super) fn after_fault(&self, offset: usize) -> Option<(usize, u64)> {
         match offset {
-            _ if offset == self.load => Some((PLAIN, 0)),
+            _ if self.loads.contains(&offset) => Some((PLAIN, 0)),
             _ if offset == self.store => Some((PLAIN, u64::from(BELOW.unsigned_abs()))),
             _ => None,
         }
@@ -231,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_stub_is_known_by_all_of_its_bytes_and_its_place() {
-        for call in [abi::SYS_readlink, abi::SYS_open, abi::SYS_openat, abi::SYS_newfstatat] {
+        let paths = [abi::SYS_readlink, abi::SYS_open, abi::SYS_openat, abi::SYS_newfstatat];
+        for call in paths.into_iter().chain([abi::SYS_rt_sigaction]) {
             let site = site(call, MOV_EAX, call as i32).unwrap();
             let stub = stub(AT, AFTER, &site, KEY).unwrap();
             assert!(recognise(AT, &stub.bytes, KEY).is_some());
@@ -244,7 +189,20 @@ mod tests {
                 assert!(other.is_none_or(|other| other.bytes == bytes), "{at}");
             }
             let found = (0..SIZE).filter(|at| stub.after_fault(*at).is_some()).count();
-            assert_eq!(found, 2);
+            assert_eq!(found, if call == abi::SYS_rt_sigaction { 3 } else { 2 });
+        }
+    }
+
+    #[test]
+    fn a_stub_for_a_number_is_known_whatever_the_number() {
+        let site = site(abi::SYS_getpid, MOV_EAX, abi::SYS_getpid as i32).unwrap();
+        let stub = stub(AT, AFTER, &site, KEY).unwrap();
+        for at in 0..SIZE {
+            let mut bytes = stub.bytes;
+            bytes[at] ^= 1;
+            let is_its_own = (number::WORD..number::CALL_END).contains(&at);
+            let other = recognise(AT, &bytes, KEY);
+            assert!(other.is_none_or(|other| is_its_own || other.bytes == bytes), "{at}");
         }
     }
 
@@ -253,7 +211,7 @@ mod tests {
         let site = site(abi::SYS_access, MOV_EAX, abi::SYS_access as i32).unwrap();
         let stub = stub(AT, AFTER, &site, KEY).unwrap();
         let target = |from: u64, code: &[u8]| {
-            assert_eq!(code[0], JMP);
+            assert_eq!(code[0], 0xe9);
             let distance = i32::from_le_bytes(code[1..5].try_into().unwrap());
             from.wrapping_add(5).wrapping_add_signed(i64::from(distance))
         };

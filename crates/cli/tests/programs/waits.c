@@ -1,0 +1,142 @@
+/* Blocking waits for children, by every call and with every disposition of SIGCHLD. Says what each has returned and stored. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile int caught, from_child, alarms;
+static pid_t child;
+
+static void catch(int signal, siginfo_t *info, void *context) {
+    (void)context;
+    alarms += signal == SIGALRM;
+    caught += signal == SIGCHLD;
+    from_child += signal == SIGCHLD && info->si_pid == child;
+}
+
+static void act(int signal, void *handler, int flags) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_flags = flags;
+    if (handler == (void *)catch)
+        action.sa_flags |= SA_SIGINFO, action.sa_sigaction = catch;
+    else
+        action.sa_handler = (void (*)(int))handler;
+    sigaction(signal, &action, NULL);
+}
+
+/* Ends when the parent waits, as far as can be told from outside: the pipe is the parent's last act before. */
+static void start(int code) {
+    int ends[2];
+    if (pipe(ends))
+        return;
+    child = fork();
+    if (child == 0) {
+        char byte;
+        close(ends[1]);
+        if (read(ends[0], &byte, 1) == 0)
+            usleep(2000);
+        _exit(code);
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static const char *result(long value) {
+    static char text[32];
+    if (value < 0)
+        return strerrorname_np(errno);
+    if (value == child)
+        return "the child";
+    snprintf(text, sizeof text, "%ld", value);
+    return text;
+}
+
+static void waits(const char *how) {
+    struct rusage usage;
+    int status = -1;
+    caught = from_child = alarms = 0;
+    start(3);
+    const char *got = result(wait4(child, &status, 0, &usage));
+    printf("%s: wait4: %s %d", how, got, status);
+    status = -1;
+    start(4);
+    got = result(waitpid(-1, &status, 0));
+    printf(", any: %s %d", got, status);
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    start(5);
+    got = result(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
+    printf(", waitid: %s %d %d", got, info.si_pid == child, info.si_status);
+    memset(&info, 0, sizeof info);
+    got = result(waitid(P_ALL, 0, &info, WEXITED));
+    printf(" %s %d", got, info.si_pid == child);
+    got = result(waitpid(child, &status, 0));
+    printf(", none: %s; %d signals, %d told of the child\n", got, caught, from_child);
+}
+
+static void *other(void *nothing) {
+    waits("a thread");
+    return nothing;
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IONBF, 0);
+    waits("by default");
+    act(SIGCHLD, SIG_IGN, 0);
+    waits("ignored");
+    act(SIGCHLD, SIG_DFL, 0);
+    waits("by default again");
+    act(SIGCHLD, SIG_DFL, SA_NOCLDWAIT);
+    waits("no zombies");
+    for (int i = 0; i < 3; i++) {
+        act(SIGCHLD, catch, SA_RESTART);
+        waits("caught");
+    }
+    act(SIGCHLD, catch, SA_RESTART | SA_NOCLDWAIT);
+    waits("caught, no zombies");
+    act(SIGCHLD, SIG_DFL, 0);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    waits("blocked");
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    for (int restart = 0; restart <= 1; restart++) {
+        act(SIGALRM, catch, restart ? SA_RESTART : 0);
+        struct itimerval soon = {{0, 0}, {0, 1000}};
+        alarms = 0;
+        child = fork();
+        if (child == 0) {
+            usleep(100000);
+            _exit(6);
+        }
+        setitimer(ITIMER_REAL, &soon, NULL);
+        int status = -1;
+        const char *got = result(waitpid(child, &status, 0));
+        printf("interrupted: %s %d, %d alarms", got, status, alarms);
+        got = result(waitpid(child, &status, 0));
+        printf(", then %s\n", got);
+    }
+    pthread_t thread;
+    pthread_create(&thread, NULL, other, NULL);
+    pthread_join(thread, NULL);
+    waits("with threads");
+    /* A shell below has it ignored, and undoes that. */
+    act(SIGCHLD, SIG_IGN, 0);
+    child = fork();
+    if (child == 0) {
+        waits("ignored by the parent");
+        act(SIGCHLD, SIG_DFL, 0);
+        waits("not by the child");
+        _exit(0);
+    }
+    printf("%s\n", result(waitpid(child, NULL, 0)));
+    return 0;
+}

@@ -1,0 +1,75 @@
+//! Machine code in the making: what the stubs are put together from.
+
+use super::stub::SIZE;
+
+/// `syscall`.
+pub(super) const SYSCALL: [u8; 2] = [0x0f, 0x05];
+
+/// A `mov` of a number to a 32-bit register, or a `jmp`: the length of what is exchanged at a site.
+pub(super) const EXCHANGED: usize = 5;
+
+const JMP: u8 = 0xe9;
+pub(super) const MOV_EAX: u8 = 0xb8;
+pub(super) const JMP_SHORT: u8 = 0xeb;
+pub(super) const JB: u8 = 0x72;
+pub(super) const JE: u8 = 0x74;
+pub(super) const JNE: u8 = 0x75;
+/// `int3`.
+const TRAP: u8 = 0xcc;
+
+/// What is in a stub between the red zone and the stack.
+pub(super) const BELOW: i32 = 128 + 8;
+/// Below this nothing is mapped.
+const LOWEST: u32 = 4096;
+
+/// A stub that grows.
+pub(super) struct Code {
+    pub(super) bytes: [u8; SIZE],
+    pub(super) at: usize,
+}
+
+impl Code {
+    pub(super) fn new() -> Self {
+        Self { bytes: [TRAP; SIZE], at: 0 }
+    }
+
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    /// A short jump, conditional or not.
+    pub(super) fn branch(&mut self, code: u8, to: usize) {
+        let distance = to as i32 - (self.at as i32 + 2);
+        self.add(&[code, i8::try_from(distance).expect("a stub is short").cast_unsigned()]);
+    }
+
+    /// Goes there unless `rcx` can be an address.
+    pub(super) fn check_address(&mut self, otherwise: usize) {
+        self.add(&[0x48, 0x81, 0xf9]); // cmp rcx, ..
+        self.add(&LOWEST.to_le_bytes());
+        self.branch(JB, otherwise);
+    }
+
+    /// Makes the call with the key, and returns where it writes to the stack, which has been moved then.
+    pub(super) fn call_with(&mut self, key: u64) -> usize {
+        self.add(&[0x48, 0x8d, 0xa4, 0x24]); // lea rsp, [rsp - ..]
+        self.add(&(-BELOW).to_le_bytes());
+        let store = self.at;
+        self.add(&[0x4c, 0x89, 0x0c, 0x24]); // mov [rsp], r9
+        self.add(&[0x49, 0xb9]); // mov r9, ..
+        self.add(&key.to_le_bytes());
+        self.add(&SYSCALL);
+        self.add(&[0x4c, 0x8b, 0x0c, 0x24]); // mov r9, [rsp]
+        self.add(&[0x48, 0x8d, 0xa4, 0x24]); // lea rsp, [rsp + ..]
+        self.add(&BELOW.to_le_bytes());
+        store
+    }
+}
+
+/// A jump from one address to another; `None` if that is too far.
+pub(super) fn jump(from: u64, to: u64) -> Option<[u8; EXCHANGED]> {
+    let distance = to.wrapping_sub(from.wrapping_add(EXCHANGED as u64)).cast_signed();
+    let [a, b, c, d] = i32::try_from(distance).ok()?.to_le_bytes();
+    Some([JMP, a, b, c, d])
+}
