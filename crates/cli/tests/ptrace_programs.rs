@@ -290,7 +290,7 @@ fn waits_and_what_is_done_with_sigchld() {
     let outside = ended(command.args(["-c", ignoring]).arg(&program)).1;
     assert!(outside.starts_with("by default: wait4: ECHILD"), "{outside}");
     let mut command = Command::new(&python);
-    command.args(["-c", ignoring, BUILT, "run", "--engine", "ptrace", "--"]);
+    command.args(["-c", ignoring, BUILT, "run", "--engine", "ptrace", "--as-init", "--"]);
     assert_eq!(ended(command.arg(&program)), (0, outside, String::new()));
 }
 

@@ -120,8 +120,7 @@ fn answer(
                 let _ = entry.registers.store(tid);
             }
             let before = changed.then_some(before);
-            let how =
-                if after.ends_in_signal() { Resume::Freely } else { Resume::ToSyscallStop };
+            let how = if after.ends_in_signal() { Resume::Freely } else { Resume::ToSyscallStop };
             tracer.set_phase(tid, Phase::InCall(Pending { after, before, entering: false }));
             stopped.resume(how, 0);
         }

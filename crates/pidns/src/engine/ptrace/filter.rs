@@ -147,9 +147,12 @@ fn actions(rules: &mut Vec<Rule>, key: Option<u64>) {
 /// Calls by which a process gets another user than the job was started with.
 fn changes_of_user(rules: &mut Vec<Rule>, uid: u32) {
     const UNCHANGED: u32 = u32::MAX;
-    for (call, count) in
-        [(abi::SYS_setuid, 1), (abi::SYS_setreuid, 2), (abi::SYS_setresuid, 3), (abi::SYS_setfsuid, 1)]
-    {
+    for (call, count) in [
+        (abi::SYS_setuid, 1),
+        (abi::SYS_setreuid, 2),
+        (abi::SYS_setresuid, 3),
+        (abi::SYS_setfsuid, 1),
+    ] {
         let others: Vec<_> =
             (0..count).map(|index| (Neither(index, uid, UNCHANGED), Trace)).collect();
         rules.push(rule(call, &others, Allow));

@@ -239,14 +239,8 @@ pub(super) enum Filter {
 
 impl Filter {
     /// All of them.
-    pub(super) const ALL: [Self; 6] = [
-        Self::Walker,
-        Self::Visitor,
-        Self::Writer,
-        Self::Reader,
-        Self::Receiver,
-        Self::Ignorer,
-    ];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Walker, Self::Visitor, Self::Writer, Self::Reader, Self::Receiver, Self::Ignorer];
 }
 
 /// What a number is of.

@@ -250,7 +250,10 @@ fn equip(
     // The others have theirs.
     let mut here = here.into_iter().zip(found).filter(|((_, site), found)| site.code() == *found);
     let mut room = Room::of(start, &page, key);
-    let stubs: Vec<Stub> = here.by_ref().map_while(|((after, site), _)| stub::stub(room.next()?, after, site, key)).collect();
+    let stubs: Vec<Stub> = here
+        .by_ref()
+        .map_while(|((after, site), _)| stub::stub(room.next()?, after, site, key))
+        .collect();
     let lowest = stubs.last()?.at;
     let memory = files.memory()?;
     // The memory is of whom it was opened for.

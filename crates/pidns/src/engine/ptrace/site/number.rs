@@ -78,6 +78,5 @@ impl Armed {
 
 /// Something else may be there by now: that stays.
 fn exchange(tid: Tid, at: u64, old: [u8; LENGTH], new: [u8; LENGTH]) -> bool {
-    memory::read(tid, at) == Ok(old)
-        && ptrace::write_word(tid, at, u64::from_le_bytes(new)).is_ok()
+    memory::read(tid, at) == Ok(old) && ptrace::write_word(tid, at, u64::from_le_bytes(new)).is_ok()
 }
