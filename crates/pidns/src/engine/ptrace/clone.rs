@@ -20,9 +20,7 @@ use pidns_sys::{Errno, abi};
 use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
 use super::site::Armed;
-use super::task::{
-    After, Birth, Disposition, Newborn, Pending, Phase, Process, Stopped, Task, TidAddress,
-};
+use super::task::{After, Birth, Newborn, Pending, Phase, Process, Stopped, Task, TidAddress};
 use super::tracer::Tracer;
 use super::{exit, ids, memory, namespaces, robust, signal};
 
@@ -249,7 +247,7 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     }
     let parent = if newborn.shares_parent { creator.parent } else { own };
     let (filters, in_proc) = (creator.filters, creator.in_proc.clone());
-    let (sigsys, ignores_children) = (creator.sigsys, creator.ignores_children);
+    let ignores_children = creator.ignores_children;
     let stops_at_end = creator.stops_at_end;
     let borrows_memory = newborn.shares_memory;
     let armed = creator.armed.clone();
@@ -257,7 +255,6 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     let process = Process {
         filters,
         in_proc,
-        sigsys,
         ignores_children,
         borrows_memory,
         armed,
@@ -285,7 +282,6 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         threads: [tid].into(),
         filters: Default::default(),
         in_proc: None,
-        sigsys: Disposition::Default,
         ignores_children: false,
         borrows_memory: false,
         armed: Armed::default(),

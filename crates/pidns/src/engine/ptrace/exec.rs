@@ -5,7 +5,7 @@ use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
 
 use super::site::Armed;
-use super::task::{Disposition, Stopped, Task, TidAddress};
+use super::task::{Stopped, Task, TidAddress};
 use super::tracer::Tracer;
 use super::{clone, robust, signal};
 
@@ -28,9 +28,6 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
         process.threads = [tid].into();
         process.borrows_memory = false;
         process.armed = Armed::default();
-        if process.sigsys == Disposition::Handled {
-            process.sigsys = Disposition::Default;
-        }
     }
     if let Some(task) = tracer.tasks.get_mut(&tid) {
         task.tid_address = TidAddress::Owed(None);

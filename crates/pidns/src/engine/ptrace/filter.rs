@@ -135,10 +135,10 @@ fn traced(rules: &mut Vec<Rule>) {
     rules.push(rule(abi::SYS_shmat, &[], Trace));
 }
 
-/// What is done with SIGCHLD, whose zombies core has to know of, and SIGSYS.
+/// What is done with SIGCHLD: core has to know whether there will be zombies.
 fn actions(rules: &mut Vec<Rule>, key: Option<u64>) {
     // Who starts programs asks about all signals first, which changes nothing.
-    let mut tests = vec![(Null(1), Allow), (Is(0, abi::SIGSYS.cast_unsigned()), Trace)];
+    let mut tests = vec![(Null(1), Allow)];
     tests.extend(key.map(|key| (Exactly(KEY_ARGUMENT, key), Allow)));
     tests.push((Is(0, abi::SIGCHLD.cast_unsigned()), Trace));
     rules.push(rule(abi::SYS_rt_sigaction, &tests, Allow));

@@ -248,22 +248,13 @@ pub(super) fn translate_records(tracer: &Tracer, tid: Tid, at: u64, length: i64)
     }
 }
 
-/// Notes what a process does with SIGCHLD and SIGSYS. The host does it, and fails only where we could not read either.
+/// Notes what a process does with SIGCHLD. The host does it, and fails only where we could not read either.
 fn changes_action(tracer: &mut Tracer, entry: &Entry) -> Handled {
     let at = entry.long(1);
     let Ok(bytes) = memory::read::<16>(entry.tid, at) else { return Ok(Outcome::Native) };
     let word =
         |from: usize| u64::from_ne_bytes(bytes[from..from + 8].try_into().expect("eight bytes"));
     let (handler, flags) = (word(0) as usize, word(8));
-    let Some(process) = tracer.process_of_mut(entry.tid) else { return Ok(Outcome::Native) };
-    if entry.int(0) == abi::SIGSYS {
-        process.sigsys = match handler {
-            abi::SIG_DFL => task::Disposition::Default,
-            abi::SIG_IGN => task::Disposition::Ignored,
-            _ => task::Disposition::Handled,
-        };
-        return Ok(Outcome::Native);
-    }
     // By default it is ignored too, but may be waited for where it is blocked: the host knows.
     let disposition =
         if handler == abi::SIG_IGN { Disposition::Ignore } else { Disposition::Handler };

@@ -329,7 +329,6 @@ pub(super) struct Process {
     pub(super) filters: [bool; Filter::ALL.len()],
     /// Its working directory is in /proc.
     pub(super) in_proc: Option<Visit>,
-    pub(super) sigsys: Disposition,
     /// SIGCHLD is ignored: the kernel collects its children.
     pub(super) ignores_children: bool,
     /// It runs in another process's memory, as after vfork(2).
@@ -342,14 +341,6 @@ pub(super) struct Process {
     pub(super) ended: VecDeque<(Tid, i32)>,
     /// Who has it as a child though the host has not.
     pub(super) adopter: Option<Tid>,
-}
-
-/// What a process does with SIGSYS, which the filter's trap may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Disposition {
-    Default,
-    Ignored,
-    Handled,
 }
 
 impl Process {
