@@ -115,7 +115,10 @@ int main(int count, char **words) {
 			spawn(words + 3);
 	else if (strcmp(what, "getpid") == 0)
 		for (long i = 0; i < number; i++)
-			syscall(SYS_getpid);
+			getpid();
+	else if (strcmp(what, "getppid") == 0)
+		for (long i = 0; i < number; i++)
+			getppid();
 	else if (strcmp(what, "getuid") == 0)
 		for (long i = 0; i < number; i++)
 			syscall(SYS_getuid);

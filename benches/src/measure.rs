@@ -42,32 +42,32 @@ impl<'a> Contestant<'a> {
 
 /// Lets all take turns for `rounds` rounds, after a few that do not count, and returns each one's median. The order changes
 /// each round: what a neighbour leaves, warm caches or a sleeping cpu, is not always the same one's. Who takes long takes part
-/// in the first rounds only.
+/// in the first rounds only, and then all of them count.
 pub(crate) fn in_turns(
     mut contestants: Vec<Contestant<'_>>,
     rounds: usize,
 ) -> Result<Vec<(String, Duration)>> {
-    let mut taken = vec![Vec::with_capacity(rounds); contestants.len()];
+    let mut taken = vec![Vec::with_capacity(WARM_UP + rounds); contestants.len()];
     let mut order: Vec<usize> = (0..contestants.len()).collect();
     let mut random = fastrand::Rng::with_seed(1);
-    for round in 0..rounds + WARM_UP {
+    for _ in 0..rounds + WARM_UP {
         random.shuffle(&mut order);
         for &turn in &order {
             let spent: Duration = taken[turn].iter().sum();
             if taken[turn].len() >= FEWEST && spent > LONG {
                 continue;
             }
-            let duration = (contestants[turn].once)()?;
-            if round >= WARM_UP {
-                taken[turn].push(duration);
-            }
+            taken[turn].push((contestants[turn].once)()?);
         }
+    }
+    for durations in taken.iter_mut().filter(|durations| durations.len() > rounds) {
+        durations.drain(..WARM_UP);
     }
     Ok(contestants.into_iter().map(|c| c.name).zip(taken.into_iter().map(median)).collect())
 }
 
 const WARM_UP: usize = 3;
-const FEWEST: usize = 5;
+const FEWEST: usize = 3;
 const LONG: Duration = Duration::from_secs(12);
 
 fn median(mut durations: Vec<Duration>) -> Duration {
