@@ -235,12 +235,19 @@ fn publish(
 
 /// Notes the new thread, or process.
 fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
-    let Some(creator) = tracer.processes.get_mut(&own) else { return };
+    let Some(creator) = tracer.processes.get(&own) else { return };
     if newborn.shares_memory
         && let Some(sites) = &tracer.shared.sites
     {
-        sites.share_memory(own, child, newborn.suspends && creator.threads.len() == 1);
+        let alone = newborn.suspends && creator.threads.len() == 1;
+        sites.share_memory(own, child, alone);
+        if !alone {
+            for lender in lenders(tracer, own) {
+                sites.share_memory(lender, own, false);
+            }
+        }
     }
+    let Some(creator) = tracer.processes.get_mut(&own) else { return };
     if newborn.is_thread {
         creator.threads.insert(child);
         return;
@@ -269,6 +276,14 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
         roster.insert(key, number.map_or(0, |number| number.raw().unsigned_abs()));
     });
     signal::trust_host(tracer, child);
+}
+
+/// Whose memory a process runs in, besides its own.
+fn lenders(tracer: &Tracer, process: Tid) -> impl Iterator<Item = Tid> {
+    let lender = |process: &Tid| {
+        tracer.processes.get(process).filter(|process| process.borrows_memory).map(|it| it.parent)
+    };
+    std::iter::successors(lender(&process), move |process| lender(process))
 }
 
 /// What there is to know of a new process.

@@ -4,6 +4,9 @@
 //! and reports stops as it does for everybody. Core is told which one was collected. An orphan, though, has another
 //! parent here than on the host, where the tracer collects it at once: such a child is core's alone, and whoever waits
 //! while it has one asks core first. A wait that core wants to go on is interrupted and made again.
+//!
+//! What a wait has found is translated at its end, where it stops; or at the stop of the signal that comes with it, if one is
+//! sure to ([`is_signalled`]), and then that is its only stop.
 
 use pidns_core::{GroupId, Pid, TaskId, WaitOptions, WaitOutcome, WaitReport, WaitTarget};
 use pidns_sys::ptrace::siginfo::{PID_OFFSET, SIZE, SignalInfo};

@@ -248,12 +248,11 @@ fn equip(
     pieces.push((start, &mut page));
     ptrace::read_pieces(tid, &mut pieces).ok()?;
     // The others have theirs.
-    let mut here = here.into_iter().zip(found).filter(|((_, site), found)| site.code() == *found);
-    let mut room = Room::of(start, &page, key);
-    let stubs: Vec<Stub> = here
-        .by_ref()
-        .map_while(|((after, site), _)| stub::stub(room.next()?, after, site, key))
-        .collect();
+    let here = here.into_iter().zip(found).filter(|((_, site), found)| site.code() == *found);
+    let room = Room::of(start, &page, key);
+    let stubs =
+        here.zip(room).map_while(|(((after, site), _), at)| stub::stub(at, after, site, key));
+    let stubs: Vec<Stub> = stubs.collect();
     let lowest = stubs.last()?.at;
     let memory = files.memory()?;
     // The memory is of whom it was opened for.
