@@ -35,6 +35,7 @@ fn launch() -> Chart {
             group("Beside others", "launch.", "_us", &others),
             group("The engines, in a second series", "launch.", "_us", &own),
         ],
+        longest: f64::INFINITY,
     }
 }
 
@@ -53,10 +54,10 @@ fn teardown() -> Chart {
             group("1 process", "teardown.", "_1_us", &launchers),
             group("100 processes", "teardown.", "_100_us", &launchers),
         ],
+        longest: f64::INFINITY,
     }
 }
 
-/// gVisor is not here: beside it, which emulates the whole kernel, no other bar could be seen.
 fn work() -> Chart {
     let works = [
         ("ptrace.python_", "python3 -c \"import json, subprocess\""),
@@ -72,11 +73,13 @@ fn work() -> Chart {
         ("strace", "strace -f --seccomp-bpf, of the same calls"),
         ("strace_process", "strace -f --seccomp-bpf -e trace=process"),
         ("proot", "proot"),
+        ("runsc", "runsc --platform=ptrace"),
     ];
     Chart {
         file: "work.svg",
         title: "Work inside, beside the same without a launcher: median",
         groups: works.map(|(prefix, title)| group(title, prefix, "_ratio", &tools)).into(),
+        longest: 10.0,
     }
 }
 

@@ -14,6 +14,8 @@ struct Chart {
     file: &'static str,
     title: &'static str,
     groups: Vec<Group>,
+    /// Longer bars are cut, and show it: the others could not be told apart.
+    longest: f64,
 }
 
 /// Bars that are compared with each other.
@@ -51,7 +53,7 @@ pub(crate) fn draw(lines: &[String], directory: &Path) -> Result<()> {
             continue;
         }
         let path = directory.join(chart.file);
-        svg::save(&path, &document(chart.title, &groups))?;
+        svg::save(&path, &document(chart.title, &groups, chart.longest))?;
         println!("{} is drawn", path.display());
     }
     Ok(())
@@ -85,18 +87,21 @@ fn measured(group: &Group, lines: &[String]) -> Option<Measured> {
     (!bars.is_empty()).then_some(Measured { title: group.title, bars })
 }
 
-fn document(title: &str, groups: &[Measured]) -> Document {
+fn document(title: &str, groups: &[Measured], limit: f64) -> Document {
     let mut page = Page { document: Document::new().add(Style::new(STYLE)), y: 0.0 };
     page.document = page.document.add(background());
     page.title(title, "title");
     let all = groups.iter().flat_map(|group| &group.bars);
-    let longest = all.map(|bar| bar.1).fold(f64::MIN_POSITIVE, f64::max);
+    let longest = all.map(|bar| bar.1).fold(f64::MIN_POSITIVE, f64::max).min(limit);
     for group in groups {
         if !group.title.is_empty() {
             page.title(group.title, "group");
         }
         for (label, number, value) in &group.bars {
-            page.bar(label, LENGTH * number / longest, value);
+            page.bar(label, LENGTH * number.min(longest) / longest, value);
+            if *number > longest {
+                page.cut();
+            }
         }
     }
     let height = page.y + MARGIN;
@@ -137,6 +142,17 @@ impl Page {
         self.y += ROW;
     }
 
+    /// The last bar is longer than it is drawn.
+    fn cut(&mut self) {
+        let gap = Rectangle::new()
+            .set("x", MARGIN + LABEL + LENGTH - 16.0)
+            .set("y", self.y - ROW)
+            .set("width", 4.0)
+            .set("height", ROW - 6.0)
+            .set("class", "page");
+        self.add(gap);
+    }
+
     fn text(&mut self, text: &str, x: f64, y: f64, class: &str) {
         self.add(Text::new(text).set("x", x).set("y", y).set("class", class));
     }
@@ -158,7 +174,7 @@ mod tests {
         let group = measured(&Group { title: "group", bars }, &lines).unwrap();
         let labels: Vec<_> = group.bars.iter().map(|bar| bar.0).collect();
         assert_eq!(labels, ["pidns <fast>", "slow"]);
-        let picture = document("title", &[group]).to_string();
+        let picture = document("title", &[group], f64::INFINITY).to_string();
         for part in [
             "class=\"ours\"",
             "class=\"theirs\"",
