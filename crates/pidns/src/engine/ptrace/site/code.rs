@@ -17,8 +17,8 @@ pub(super) const JNE: u8 = 0x75;
 /// `int3`.
 const TRAP: u8 = 0xcc;
 
-/// What is in a stub between the red zone and the stack.
-pub(super) const BELOW: i32 = 128 + 8;
+/// What a function may keep below its stack.
+pub(super) const RED_ZONE: u8 = 128;
 /// Below this nothing is mapped.
 const LOWEST: u32 = 4096;
 
@@ -38,6 +38,12 @@ impl Code {
         self.at += bytes.len();
     }
 
+    /// What comes next is there.
+    pub(super) fn finish(&mut self, at: usize) {
+        assert!(self.at <= at, "a stub has room for it");
+        self.at = at;
+    }
+
     /// A short jump, conditional or not.
     pub(super) fn branch(&mut self, code: u8, to: usize) {
         let distance = to as i32 - (self.at as i32 + 2);
@@ -52,18 +58,23 @@ impl Code {
     }
 
     /// Makes the call with the key, and returns where it writes to the stack, which has been moved then.
-    pub(super) fn call_with(&mut self, key: u64) -> usize {
-        self.add(&[0x48, 0x8d, 0xa4, 0x24]); // lea rsp, [rsp - ..]
-        self.add(&(-BELOW).to_le_bytes());
+    pub(super) fn call_with(&mut self, call: i32, key: u64) -> usize {
+        self.set_call(call);
+        self.add(&[0x48, 0x83, 0xc4, RED_ZONE]); // add rsp, -128
         let store = self.at;
-        self.add(&[0x4c, 0x89, 0x0c, 0x24]); // mov [rsp], r9
+        self.add(&[0x41, 0x51]); // push r9
         self.add(&[0x49, 0xb9]); // mov r9, ..
         self.add(&key.to_le_bytes());
         self.add(&SYSCALL);
-        self.add(&[0x4c, 0x8b, 0x0c, 0x24]); // mov r9, [rsp]
-        self.add(&[0x48, 0x8d, 0xa4, 0x24]); // lea rsp, [rsp + ..]
-        self.add(&BELOW.to_le_bytes());
+        self.add(&[0x41, 0x59]); // pop r9
+        self.add(&[0x48, 0x83, 0xec, RED_ZONE]); // sub rsp, -128
         store
+    }
+
+    /// `eax` was used for something else.
+    pub(super) fn set_call(&mut self, call: i32) {
+        self.add(&[MOV_EAX]);
+        self.add(&call.to_le_bytes());
     }
 }
 

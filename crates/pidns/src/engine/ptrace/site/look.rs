@@ -5,7 +5,7 @@
 use pidns_sys::abi;
 
 use super::super::path as paths;
-use super::code::{Code, JE, JMP_SHORT, JNE};
+use super::code::{Code, JB, JE, JMP_SHORT, JNE};
 use super::stub::PLAIN;
 
 /// Whether a call's first argument may be a directory to start from.
@@ -13,7 +13,8 @@ pub(super) fn takes_directory(call: i64) -> bool {
     paths::argument(call, abi::AT_FDCWD).0 == 1
 }
 
-/// A path from the root or the working directory, that has no "proc" in it and does not open the root.
+/// A path from the root or the working directory, that has no "proc" in it and does not open the root; in doubt are short ones
+/// that are opened.
 pub(super) fn path(code: &mut Code, call: i64) -> [usize; 2] {
     if takes_directory(call) {
         code.add(&[0x83, 0xff, abi::AT_FDCWD as u8]); // cmp edi, ..
@@ -23,23 +24,30 @@ pub(super) fn path(code: &mut Code, call: i64) -> [usize; 2] {
         code.add(&[0x48, 0x89, 0xf9]); // mov rcx, rdi
     }
     code.check_address(PLAIN);
-    code.add(&[0x45, 0x31, 0xdb]); // xor r11d, r11d: the last four bytes of the path
-    let next = code.at;
-    code.add(&[0x41, 0xc1, 0xe3, 8]); // shl r11d, 8
+    code.add(&[0x4c, 0x8d, 0x59, 4]); // lea r11, [rcx + 4]: from here on there are four letters
+    let check = code.at + 2;
+    let look = check + 14;
+    code.branch(JMP_SHORT, look);
+    code.add(&[0x4c, 0x39, 0xd9]); // cmp rcx, r11
+    code.branch(JB, look);
+    code.add(&[0x81, 0x79, 0xfc]); // cmp dword [rcx - 4], ..
+    code.add(b"proc");
+    code.branch(JE, PLAIN);
+    debug_assert_eq!(code.at, look);
     let load = code.at;
-    code.add(&[0x44, 0x8a, 0x19]); // mov r11b, [rcx]
+    code.add(&[0x0f, 0xb6, 0x01]); // movzx eax, byte [rcx]
     code.add(&[0x48, 0xff, 0xc1]); // inc rcx
-    code.add(&[0x45, 0x84, 0xdb]); // test r11b, r11b
-    let (jump_to_end, cmp, jumps) = (2, 7, 2 + 2);
-    code.branch(JE, code.at + jump_to_end + cmp + jumps);
-    code.add(&[0x41, 0x81, 0xfb]); // cmp r11d, ..
-    code.add(&u32::from_be_bytes(*b"proc").to_le_bytes());
-    code.branch(JNE, next);
-    code.branch(JMP_SHORT, PLAIN);
+    code.add(&[0x3c, b'c']); // cmp al, ..
+    code.branch(JE, check);
+    code.add(&[0x84, 0xc0]); // test al, al
+    code.branch(JNE, look);
     if paths::opens(call) {
+        code.add(&[0x4c, 0x39, 0xd9]); // cmp rcx, r11
+        code.branch(JB, PLAIN);
+        code.add(&[0x0f, 0xb6, 0x41, 0xfe]); // movzx eax, byte [rcx - 2]
         // '.' and '/' differ in the lowest bit.
-        code.add(&[0x41, 0xc1, 0xeb, 8 + 1]); // shr r11d, ..
-        code.add(&[0x41, 0x80, 0xfb, b'.' >> 1]); // cmp r11b, ..
+        code.add(&[0xd1, 0xe8]); // shr eax, 1
+        code.add(&[0x3c, b'.' >> 1]); // cmp al, ..
         code.branch(JE, PLAIN);
     }
     [load, load]

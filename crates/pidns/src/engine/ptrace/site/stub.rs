@@ -2,37 +2,43 @@
 //!
 //! ```text
 //!         mov  ..                 ; what stood at the site
-//!         cmp  eax, CALL          ; the call it is for, or `plain`
+//!         cmp  eax, CALL          ; the call it is for, or `other`
 //!         ...                     ; looks at the arguments: in doubt, `plain`
-//!         lea  rsp, [rsp - 136]   ; the red zone stays
-//!         mov  [rsp], r9
+//!         mov  eax, CALL
+//!         add  rsp, -128          ; the red zone stays
+//!         push r9
 //!         mov  r9, KEY            ; the filter lets it pass
 //!         syscall
-//!         mov  r9, [rsp]
-//!         lea  rsp, [rsp + 136]
+//!         pop  r9
+//!         sub  rsp, -128
 //!         jmp  after
-//! plain:  syscall                 ; the filter asks
+//! plain:  mov  eax, CALL
+//!         nop
+//! other:  syscall                 ; the filter asks
 //! after:  jmp  SITE               ; behind the site's own syscall
 //! ```
-//! A `syscall` instruction changes `rcx` and `r11`, so they are free. What is looked at is in [`look`](super::look); the stub
+//! A `syscall` instruction changes `rcx` and `r11`, so they are free, and `eax` is known. What is looked at is in [`look`](super::look); the stub
 //! for a number, which makes no call, in [`number`](super::number).
 
 use std::ops::Range;
 
 use pidns_sys::abi;
 
-use super::code::{BELOW, Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, SYSCALL, jump};
+use super::code::{Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, RED_ZONE, SYSCALL, jump};
 use super::{look, number};
 
 /// The length of a stub.
 pub(super) const SIZE: usize = 128;
 
 /// Where a stub makes the call as it would have been made.
-pub(super) const PLAIN: usize = AFTER - SYSCALL.len();
+pub(super) const PLAIN: usize = OTHER - NOP.len() - EXCHANGED;
+/// Where it makes any call as it would have been made.
+const OTHER: usize = AFTER - SYSCALL.len();
 /// Where it ends.
 pub(super) const AFTER: usize = SIZE - EXCHANGED;
 
 const MOV_EDI: u8 = 0xbf;
+const NOP: [u8; 1] = [0x90];
 
 /// The code of a call site, up to its `syscall`.
 pub(super) const SITE: usize = EXCHANGED + SYSCALL.len();
@@ -93,20 +99,24 @@ pub(super) fn stub(at: u64, after: u64, site: &Site, key: u64) -> Option<Stub> {
     let mut code = Code::new();
     code.add(&site.before);
     code.add(&[0x3d]); // cmp eax, ..
-    code.add(&i32::try_from(site.call).ok()?.to_le_bytes());
+    let call = i32::try_from(site.call).ok()?;
+    code.add(&call.to_le_bytes());
     let (mut loads, mut store) = ([NOWHERE; 2], NOWHERE);
     if site.is_for_number() {
         number::ask(&mut code);
     } else {
-        code.branch(JNE, PLAIN);
+        code.branch(JNE, OTHER);
         loads = match site.call {
             abi::SYS_rt_sigaction => look::action(&mut code),
-            call => look::path(&mut code, call),
+            _ => look::path(&mut code, site.call),
         };
-        store = code.call_with(key);
+        store = code.call_with(call, key);
         code.branch(JMP_SHORT, AFTER);
     }
-    code.at = PLAIN;
+    code.finish(PLAIN);
+    code.set_call(call);
+    // Else it would be a site itself.
+    code.add(&NOP);
     code.add(&SYSCALL);
     code.add(&jump(at + AFTER as u64, after)?);
     let site = after.checked_sub(SITE as u64)?;
@@ -139,7 +149,7 @@ impl Stub {
     pub(super) fn after_fault(&self, offset: usize) -> Option<(usize, u64)> {
         match offset {
             _ if self.loads.contains(&offset) => Some((PLAIN, 0)),
-            _ if offset == self.store => Some((PLAIN, u64::from(BELOW.unsigned_abs()))),
+            _ if offset == self.store => Some((PLAIN, u64::from(RED_ZONE))),
             _ => None,
         }
     }
@@ -190,6 +200,16 @@ mod tests {
             }
             let found = (0..SIZE).filter(|at| stub.after_fault(*at).is_some()).count();
             assert_eq!(found, if call == abi::SYS_rt_sigaction { 3 } else { 2 });
+        }
+    }
+
+    #[test]
+    fn a_stub_has_no_site() {
+        for call in [abi::SYS_readlink, abi::SYS_openat, abi::SYS_rt_sigaction] {
+            let site = site(call, MOV_EAX, call as i32).unwrap();
+            let stub = stub(AT, AFTER, &site, KEY).unwrap();
+            let mut windows = stub.bytes.windows(SITE);
+            assert!(windows.all(|code| Site::new(call, code.try_into().unwrap()).is_none()));
         }
     }
 
