@@ -294,6 +294,23 @@ fn waits_and_what_is_done_with_sigchld() {
     assert_eq!(ended(command.arg(&program)), (0, outside, String::new()));
 }
 
+/// Who has another user, or one of another user namespace.
+#[test]
+fn users_may_signal_whom_they_may_outside() {
+    let tools = find("setpriv").and(find("unshare")).filter(|_| user::is_root());
+    if tools.is_none() {
+        return skipped!("root has to change users");
+    }
+    let script = "try() { sleep 1000 & s=$!; \"$@\" sh -c \"kill $s && echo sent || echo refused\"; \
+        kill -9 $s; wait $s; echo $?; }; exec 2>/dev/null\n\
+        try env; try setpriv --reuid=1 --clear-groups; try setpriv --ruid=1 --clear-groups\n\
+        try unshare -U; try unshare -U -r; try setpriv --reuid=1 --clear-groups unshare -U -r\n\
+        try setpriv --reuid=0 --clear-groups";
+    let outside = ended(Command::new("sh").args(["-c", script])).1;
+    assert!(outside.starts_with("sent\n143\nrefused\n137\n"), "{outside}");
+    assert_eq!(inside(&empty(), &["sh", "-c", script]), outside);
+}
+
 /// With the key of the call sites, a program can have zombies that the host has not. The host gives their numbers to others.
 #[test]
 fn a_program_that_finds_the_key_deceives_itself_only() {

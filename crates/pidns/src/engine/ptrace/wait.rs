@@ -81,41 +81,40 @@ fn native(tracer: &Tracer, entry: &mut Entry) -> Handled {
                 entry.set_int(0, -host);
             }
         }
-        let at = entry.long(1);
-        return Ok(wait4(at));
-    }
-    match (entry.int(0).cast_unsigned(), entry.int(1)) {
-        (abi::P_PID, number @ 1..) => entry.set_int(1, host_child(tracer, entry, number)?),
-        (abi::P_PGID, group @ 1..) => {
-            let host = session::host_group(tracer, entry.id, group).ok_or(Errno::CHILD)?;
-            entry.set_int(1, host);
+    } else {
+        match (entry.int(0).cast_unsigned(), entry.int(1)) {
+            (abi::P_PID, number @ 1..) => entry.set_int(1, host_child(tracer, entry, number)?),
+            (abi::P_PGID, group @ 1..) => {
+                let host = session::host_group(tracer, entry.id, group).ok_or(Errno::CHILD)?;
+                entry.set_int(1, host);
+            }
+            _ => {}
         }
-        _ => {}
     }
-    waitid(entry)
-}
-
-fn wait4(at: u64) -> Outcome {
-    let kind = WaitKind::Wait4;
-    Outcome::Then(After::Wait(Wait { at, kind, scratch: None, ends_in_signal: false }))
+    by_host(entry)
 }
 
 fn host_child(tracer: &Tracer, entry: &Entry, number: i32) -> Result<i32, Errno> {
     tracer.host_of(entry.id, number).map(Tid::number).ok_or(Errno::CHILD)
 }
 
-/// waitid(2) tells the number in memory only; a caller that does not want it gets room below its stack.
-fn waitid(entry: &mut Entry) -> Handled {
+/// The host does it, with its own numbers. waitid(2) tells the number in memory only; a caller that does not want it gets room
+/// below its stack.
+fn by_host(entry: &mut Entry) -> Handled {
+    let (mut scratch, ends_in_signal) = (None, false);
+    if entry.registers.call() == abi::SYS_wait4 {
+        let (at, kind) = (entry.long(1), WaitKind::Wait4);
+        return Ok(Outcome::Then(After::Wait(Wait { at, kind, scratch, ends_in_signal })));
+    }
     let peek = entry.int(3) & abi::WNOWAIT != 0;
     let mut at = entry.long(2);
-    let mut scratch = None;
     if at == 0 {
         at = memory::scratch(entry.registers.stack_pointer(), SIZE);
         scratch = Some((at, memory::read_up_to(entry.tid, at, SIZE)?));
         entry.registers.set_argument(2, at);
     }
-    let wait = Wait { at, kind: WaitKind::Waitid { peek }, scratch, ends_in_signal: false };
-    Ok(Outcome::Then(After::Wait(wait)))
+    let kind = WaitKind::Waitid { peek };
+    Ok(Outcome::Then(After::Wait(Wait { at, kind, scratch, ends_in_signal })))
 }
 
 /// The caller has children that only core knows as such, and perhaps others.
@@ -140,7 +139,7 @@ fn mixed(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         }
         WaitOutcome::Ready(report) => {
             exactly(tracer, entry, report.group);
-            finish_native(entry)
+            by_host(entry)
         }
         WaitOutcome::Block | WaitOutcome::Nothing if has_own_children(tracer, entry) => {
             native(tracer, entry)
@@ -192,14 +191,6 @@ fn exactly(tracer: &Tracer, entry: &mut Entry, child: GroupId) {
         entry.registers.set_argument(0, u64::from(abi::P_PID));
         entry.set_int(1, host.number());
     }
-}
-
-fn finish_native(entry: &mut Entry) -> Handled {
-    if entry.registers.call() == abi::SYS_wait4 {
-        let at = entry.long(1);
-        return Ok(wait4(at));
-    }
-    waitid(entry)
 }
 
 /// Answers in place of the host.
