@@ -301,8 +301,9 @@ fn users_may_signal_whom_they_may_outside() {
     if tools.is_none() {
         return skipped!("root has to change users");
     }
-    let script = "try() { sleep 1000 & s=$!; \"$@\" sh -c \"kill $s && echo sent || echo refused\"; \
-        kill -9 $s; wait $s; echo $?; }; exec 2>/dev/null\n\
+    let script = "try() { sleep 1000 & s=$!; \
+        \"$@\" sh -c \"kill $s\" && echo sent || { echo refused; kill -9 $s; }; wait $s; echo $?; }\n\
+        exec 2>/dev/null\n\
         try env; try setpriv --reuid=1 --clear-groups; try setpriv --ruid=1 --clear-groups\n\
         try unshare -U; try unshare -U -r; try setpriv --reuid=1 --clear-groups unshare -U -r\n\
         try setpriv --reuid=0 --clear-groups";

@@ -7,16 +7,19 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static volatile int caught, from_child, alarms;
 static pid_t child;
+static int ends[2];
 
 static void catch(int signal, siginfo_t *info, void *context) {
     (void)context;
-    alarms += signal == SIGALRM;
+    if (signal == SIGALRM) {
+        alarms++;
+        close(ends[1]);
+    }
     caught += signal == SIGCHLD;
     from_child += signal == SIGCHLD && info->si_pid == child;
 }
@@ -32,21 +35,31 @@ static void act(int signal, void *handler, int flags) {
     sigaction(signal, &action, NULL);
 }
 
-/* Ends when the parent waits, as far as can be told from outside: the pipe is the parent's last act before. */
+/* Returns when the task of the parent sleeps, as in a wait; or after a long time. */
+static void await(pid_t parent, pid_t waiter) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", parent, waiter);
+    for (int i = 0; i < 100000; i++) {
+        FILE *file = fopen(path, "r");
+        size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
+        if (file)
+            fclose(file);
+        text[length] = 0;
+        const char *state = strrchr(text, ')');
+        if (state && state[1] == ' ' && state[2] == 'S')
+            return;
+        usleep(100);
+    }
+}
+
+/* A child that ends when the caller waits. */
 static void start(int code) {
-    int ends[2];
-    if (pipe(ends))
-        return;
+    pid_t parent = getpid(), waiter = gettid();
     child = fork();
     if (child == 0) {
-        char byte;
-        close(ends[1]);
-        if (read(ends[0], &byte, 1) == 0)
-            usleep(2000);
+        await(parent, waiter);
         _exit(code);
     }
-    close(ends[0]);
-    close(ends[1]);
 }
 
 static const char *result(long value) {
@@ -131,14 +144,20 @@ int main(void) {
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     for (int restart = 0; restart <= 1; restart++) {
         act(SIGALRM, catch, restart ? SA_RESTART : 0);
-        struct itimerval soon = {{0, 0}, {0, 1000}};
         alarms = 0;
+        pid_t parent = getpid();
+        if (pipe(ends))
+            return 1;
         child = fork();
         if (child == 0) {
-            usleep(100000);
-            _exit(6);
+            char byte;
+            close(ends[1]);
+            await(parent, parent);
+            kill(parent, SIGALRM);
+            /* Until its handler runs. */
+            _exit(read(ends[0], &byte, 1) == 0 ? 6 : 1);
         }
-        setitimer(ITIMER_REAL, &soon, NULL);
+        close(ends[0]);
         int status = -1;
         const char *got = result(waitpid(child, &status, 0));
         printf("interrupted: %s %d, %d alarms", got, status, alarms);
