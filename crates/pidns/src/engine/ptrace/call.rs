@@ -92,6 +92,16 @@ fn take_up(tracer: &mut Tracer, tid: Tid, registers: &mut Registers) {
     undo(tracer, tid, pending.after);
 }
 
+/// The place of a call that we answer may be made to see to it itself, if it makes many.
+pub(super) fn learn(tracer: &mut Tracer, entry: &Entry) {
+    let (call, after) = (entry.registers.call(), entry.registers.instruction_pointer());
+    if let Some(sites) = &tracer.shared.sites
+        && tracer.asked.add(call, after)
+    {
+        sites.learn(entry.tid, call, after, || true);
+    }
+}
+
 /// Lets a task that is at the entry of a call go on as its handler has decided.
 fn answer(
     tracer: &mut Tracer,

@@ -4,7 +4,7 @@ use pidns_core::Pid;
 use pidns_sys::abi;
 use pidns_sys::ptrace::Tid;
 
-use super::call::{Entry, Handled, Outcome, errno};
+use super::call::{self, Entry, Handled, Outcome, errno};
 use super::other;
 use super::task::{After, Meaning, TidAddress};
 use super::tracer::Tracer;
@@ -32,16 +32,15 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
 
 /// A process that asks often is to know its number: see [`site`](super::site).
 fn know(tracer: &mut Tracer, entry: &Entry, number: i32) {
-    let (call, after) = (entry.registers.call(), entry.registers.instruction_pointer());
+    let after = entry.registers.instruction_pointer();
     let process = tracer.tasks.get(&entry.tid).map(|task| task.process);
     let process = process.and_then(|process| tracer.processes.get_mut(&process));
     if let (Some(process), Some(sites)) = (process, &tracer.shared.sites)
         && !process.borrows_memory
         && process.threads.len() == 1
         && !sites.arm(&mut process.armed, entry.tid, after, number)
-        && tracer.asked.add(call, after)
     {
-        sites.learn(entry.tid, call, after, || true);
+        call::learn(tracer, entry);
     }
 }
 

@@ -11,7 +11,7 @@ use pidns_sys::ptrace::{self, Tid};
 use pidns_sys::signal::SignalSet;
 use pidns_sys::{Errno, abi};
 
-use super::call::{Entry, Handled, Outcome};
+use super::call::{self, Entry, Handled, Outcome};
 use super::task::{self, After, Filter, Stopped};
 use super::tracer::Tracer;
 use super::{asked, filter, host, made, memory, path};
@@ -258,29 +258,27 @@ fn changes_action(tracer: &mut Tracer, entry: &Entry) -> Handled {
     // By default it is ignored too, but may be waited for where it is blocked: the host knows.
     let disposition =
         if handler == abi::SIG_IGN { Disposition::Ignore } else { Disposition::Handler };
-    let process = tracer.tasks.get(&entry.tid).map_or(entry.tid, |task| task.process);
     let flags = ActionFlags::from_bits_retain(flags as u32);
-    children(tracer, process, disposition, flags);
-    let Some(sites) = &tracer.shared.sites else { return Ok(Outcome::Native) };
-    if disposition == Disposition::Ignore || flags.contains(ActionFlags::NOCLDWAIT) {
+    children(tracer, entry.tid, disposition, flags);
+    let leaves_none = disposition == Disposition::Ignore || flags.contains(ActionFlags::NOCLDWAIT);
+    if leaves_none && tracer.shared.sites.is_some() {
         // From now on we have to know of all changes.
         return Ok(Outcome::Then(After::Filter(Filter::Ignorer)));
     }
-    let (call, after) = (entry.registers.call(), entry.registers.instruction_pointer());
-    if tracer.asked.add(call, after) {
-        sites.learn(entry.tid, call, after, || true);
+    if !leaves_none {
+        call::learn(tracer, entry);
     }
     Ok(Outcome::Native)
 }
 
-/// Notes what a process does with SIGCHLD.
+/// Notes what a task's process does with SIGCHLD.
 pub(super) fn children(
     tracer: &mut Tracer,
-    process: Tid,
+    tid: Tid,
     disposition: Disposition,
     flags: ActionFlags,
 ) {
-    let Some(process) = tracer.processes.get_mut(&process) else { return };
+    let Some(process) = tracer.process_of_mut(tid) else { return };
     process.ignores_children = disposition == Disposition::Ignore;
     let group = process.group;
     let _ = tracer.set.sigaction(group, Signal::CHLD, disposition, flags);

@@ -26,11 +26,13 @@ const LOWEST: u32 = 4096;
 pub(super) struct Code {
     pub(super) bytes: [u8; SIZE],
     pub(super) at: usize,
+    /// What may fault, and how far the stack has been moved then.
+    pub(super) faults: Vec<(usize, u8)>,
 }
 
 impl Code {
     pub(super) fn new() -> Self {
-        Self { bytes: [TRAP; SIZE], at: 0 }
+        Self { bytes: [TRAP; SIZE], at: 0, faults: Vec::new() }
     }
 
     pub(super) fn add(&mut self, bytes: &[u8]) {
@@ -57,18 +59,22 @@ impl Code {
         self.branch(JB, otherwise);
     }
 
-    /// Makes the call with the key, and returns where it writes to the stack, which has been moved then.
-    pub(super) fn call_with(&mut self, call: i32, key: u64) -> usize {
+    /// What comes next reads where a pointer leads.
+    pub(super) fn may_fault(&mut self) {
+        self.faults.push((self.at, 0));
+    }
+
+    /// Makes the call with the key.
+    pub(super) fn call_with(&mut self, call: i32, key: u64) {
         self.set_call(call);
         self.add(&[0x48, 0x83, 0xc4, RED_ZONE]); // add rsp, -128
-        let store = self.at;
+        self.faults.push((self.at, RED_ZONE));
         self.add(&[0x41, 0x51]); // push r9
         self.add(&[0x49, 0xb9]); // mov r9, ..
         self.add(&key.to_le_bytes());
         self.add(&SYSCALL);
         self.add(&[0x41, 0x59]); // pop r9
         self.add(&[0x48, 0x83, 0xec, RED_ZONE]); // sub rsp, -128
-        store
     }
 
     /// `eax` was used for something else.

@@ -1,6 +1,4 @@
 //! What a stub looks at: a path, or an action for a signal. Where it is in doubt, it goes to [`PLAIN`].
-//!
-//! Each returns what in it may fault because a pointer does not lead anywhere.
 
 use pidns_sys::abi;
 
@@ -15,7 +13,7 @@ pub(super) fn takes_directory(call: i64) -> bool {
 
 /// A path from the root or the working directory, that has no "proc" in it and does not open the root; in doubt are short ones
 /// that are opened.
-pub(super) fn path(code: &mut Code, call: i64) -> [usize; 2] {
+pub(super) fn path(code: &mut Code, call: i64) {
     if takes_directory(call) {
         code.add(&[0x83, 0xff, abi::AT_FDCWD as u8]); // cmp edi, ..
         code.branch(JNE, PLAIN);
@@ -34,7 +32,7 @@ pub(super) fn path(code: &mut Code, call: i64) -> [usize; 2] {
     code.add(b"proc");
     code.branch(JE, PLAIN);
     debug_assert_eq!(code.at, look);
-    let load = code.at;
+    code.may_fault();
     code.add(&[0x0f, 0xb6, 0x01]); // movzx eax, byte [rcx]
     code.add(&[0x48, 0xff, 0xc1]); // inc rcx
     code.add(&[0x3c, b'c']); // cmp al, ..
@@ -50,20 +48,18 @@ pub(super) fn path(code: &mut Code, call: i64) -> [usize; 2] {
         code.add(&[0x3c, b'.' >> 1]); // cmp al, ..
         code.branch(JE, PLAIN);
     }
-    [load, load]
 }
 
 /// An action for SIGCHLD, of rt_sigaction(2), by which the process does not leave the collecting of children to the kernel.
-pub(super) fn action(code: &mut Code) -> [usize; 2] {
+pub(super) fn action(code: &mut Code) {
     code.add(&[0x83, 0xff, abi::SIGCHLD as u8]); // cmp edi, ..
     code.branch(JNE, PLAIN);
     code.add(&[0x48, 0x89, 0xf1]); // mov rcx, rsi
     code.check_address(PLAIN);
-    let handler = code.at;
+    code.may_fault();
     code.add(&[0x48, 0x83, 0x39, abi::SIG_IGN as u8]); // cmp qword [rcx], ..
     code.branch(JE, PLAIN);
-    let flags = code.at;
+    code.may_fault();
     code.add(&[0xf6, 0x41, 8, abi::SA_NOCLDWAIT as u8]); // test byte [rcx + 8], ..
     code.branch(JNE, PLAIN);
-    [handler, flags]
 }

@@ -17,14 +17,14 @@
 //! other:  syscall                 ; the filter asks
 //! after:  jmp  SITE               ; behind the site's own syscall
 //! ```
-//! A `syscall` instruction changes `rcx` and `r11`, so they are free, and `eax` is known. What is looked at is in [`look`](super::look); the stub
-//! for a number, which makes no call, in [`number`](super::number).
+//! A `syscall` instruction changes `rcx` and `r11`, so they are free, and `eax` is known. What is looked at is in
+//! [`look`](super::look); the stub for a number, which makes no call, in [`number`](super::number).
 
 use std::ops::Range;
 
 use pidns_sys::abi;
 
-use super::code::{Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, RED_ZONE, SYSCALL, jump};
+use super::code::{Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, SYSCALL, jump};
 use super::{look, number};
 
 /// The length of a stub.
@@ -73,11 +73,6 @@ impl Site {
         let [f, g] = SYSCALL;
         [a, b, c, d, e, f, g]
     }
-
-    /// The stub is to know the answer.
-    pub(super) fn is_for_number(&self) -> bool {
-        self.call == abi::SYS_getpid
-    }
 }
 
 /// A stub, and what in it may fault.
@@ -88,10 +83,9 @@ pub(super) struct Stub {
     pub(super) site: u64,
     /// What is put at the start of the site.
     pub(super) jump: [u8; EXCHANGED],
-    /// What reads where an argument points to.
-    loads: [usize; 2],
-    /// What writes to the stack, which has been moved.
-    store: usize,
+    call: i64,
+    /// What in it may fault, and how far the stack has been moved then.
+    faults: Vec<(usize, u8)>,
 }
 
 /// The stub at the address `at` of a site that ends at `after`.
@@ -101,16 +95,15 @@ pub(super) fn stub(at: u64, after: u64, site: &Site, key: u64) -> Option<Stub> {
     code.add(&[0x3d]); // cmp eax, ..
     let call = i32::try_from(site.call).ok()?;
     code.add(&call.to_le_bytes());
-    let (mut loads, mut store) = ([NOWHERE; 2], NOWHERE);
-    if site.is_for_number() {
+    if knows_number(site.call) {
         number::ask(&mut code);
     } else {
         code.branch(JNE, OTHER);
-        loads = match site.call {
+        match site.call {
             abi::SYS_rt_sigaction => look::action(&mut code),
             _ => look::path(&mut code, site.call),
-        };
-        store = code.call_with(call, key);
+        }
+        code.call_with(call, key);
         code.branch(JMP_SHORT, AFTER);
     }
     code.finish(PLAIN);
@@ -119,12 +112,15 @@ pub(super) fn stub(at: u64, after: u64, site: &Site, key: u64) -> Option<Stub> {
     code.add(&NOP);
     code.add(&SYSCALL);
     code.add(&jump(at + AFTER as u64, after)?);
-    let site = after.checked_sub(SITE as u64)?;
-    Some(Stub { bytes: code.bytes, at, site, jump: jump(site, at)?, loads, store })
+    let Code { bytes, faults, .. } = code;
+    let (call, site) = (site.call, after.checked_sub(SITE as u64)?);
+    Some(Stub { bytes, at, site, jump: jump(site, at)?, call, faults })
 }
 
-/// No offset in a stub.
-const NOWHERE: usize = SIZE;
+/// The stub of such a call is to know the answer.
+fn knows_number(call: i64) -> bool {
+    call == abi::SYS_getpid
+}
 
 /// The stub that these bytes at the address `at` are.
 pub(super) fn recognise(at: u64, bytes: &[u8; SIZE], key: u64) -> Option<Stub> {
@@ -134,24 +130,21 @@ pub(super) fn recognise(at: u64, bytes: &[u8; SIZE], key: u64) -> Option<Stub> {
     let call = i64::from(word(EXCHANGED + 1..2 * EXCHANGED)?);
     let site = Site { call, before: bytes[..EXCHANGED].try_into().ok()? };
     stub(at, after, &site, key).filter(|stub| {
-        let own = if site.is_for_number() { number::WORD..number::CALL_END } else { 0..0 };
+        let own = if knows_number(call) { number::WORD..number::CALL_END } else { 0..0 };
         (0..SIZE).all(|index| own.contains(&index) || stub.bytes[index] == bytes[index])
     })
 }
 
 impl Stub {
     pub(super) fn is_for_number(&self) -> bool {
-        self.bytes[EXCHANGED + 1..2 * EXCHANGED] == (abi::SYS_getpid as i32).to_le_bytes()
+        knows_number(self.call)
     }
 
     /// Where a task goes on that has faulted at this offset: its call is asked about, and it is the kernel that fails it.
     /// With what is to be added to its stack pointer; `None` if nothing can fault there.
     pub(super) fn after_fault(&self, offset: usize) -> Option<(usize, u64)> {
-        match offset {
-            _ if self.loads.contains(&offset) => Some((PLAIN, 0)),
-            _ if offset == self.store => Some((PLAIN, u64::from(RED_ZONE))),
-            _ => None,
-        }
+        let fault = self.faults.iter().find(|(at, _)| *at == offset);
+        fault.map(|(_, moved)| (PLAIN, u64::from(*moved)))
     }
 }
 
