@@ -9,7 +9,7 @@ use crate::Result;
 use crate::ptrace::Tid;
 
 /// A set of cpus.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set(CpuSet);
 
 impl Set {

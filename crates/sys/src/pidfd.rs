@@ -38,6 +38,48 @@ pub fn open_task(tid: Tid) -> Result<OwnedFd> {
     rustix::process::pidfd_open(tid, PIDFD_THREAD)
 }
 
+/// The number of the parent of the process of `pidfd`; 0 if it has none in the caller's namespace. See ioctl_pidfd(2),
+/// `PIDFD_GET_INFO`.
+///
+/// # Errors
+/// `ENOTTY` before Linux 6.13; `ESRCH` once the process has been reaped.
+pub fn parent(pidfd: impl AsFd) -> Result<i32> {
+    let [_, _, parent, ..] = info(pidfd, 0)?.ids;
+    Ok(parent.cast_signed())
+}
+
+/// `struct pidfd_info` as it was first.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct PidfdInfo {
+    pub(crate) mask: u64,
+    cgroup: u64,
+    /// pid, tgid and ppid; real, effective, saved and file system ids, of the user and the group each.
+    ids: [u32; 11],
+    pub(crate) exit_code: i32,
+}
+
+impl PidfdInfo {
+    /// `PIDFD_INFO_EXIT`.
+    pub(crate) const EXIT: u64 = 1 << 3;
+}
+
+/// What the kernel tells of the process of `pidfd`: what is always told, and what `mask` asks for.
+pub(crate) fn info(pidfd: impl AsFd, mask: u64) -> Result<PidfdInfo> {
+    let mut info = PidfdInfo { mask, ..PidfdInfo::default() };
+    // SAFETY: the request says how long the structure is, and the kernel fills no more.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_ioctl,
+            pidfd.as_fd().as_raw_fd(),
+            libc::_IOWR::<PidfdInfo>(0xff, 11),
+            &raw mut info,
+        )
+    };
+    crate::signal::check(ret)?;
+    Ok(info)
+}
+
 /// Queues a signal with information of the caller's choice to the task, or process, of `pidfd`. See
 /// pidfd_send_signal(2), and [`ptrace::queue_signal`](crate::ptrace::queue_signal).
 ///

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
+use crate::pidfd::{self, PidfdInfo};
 use crate::{Errno, Result};
 
 /// What a child did.
@@ -59,39 +60,13 @@ pub fn change_of(pidfd: impl AsFd, wanted: Wanted) -> Result<Option<Change>> {
 /// # Errors
 /// `ENOTTY` before Linux 6.13; `ENODATA` before Linux 6.15, which does not keep it.
 pub fn collected(pidfd: impl AsFd) -> Result<Option<Change>> {
-    let mut info = PidfdInfo { mask: PidfdInfo::EXIT, ..PidfdInfo::default() };
-    // SAFETY: the request says how long the structure is, and the kernel fills no more.
-    let ret = unsafe {
-        libc::syscall(
-            libc::SYS_ioctl,
-            pidfd.as_fd().as_raw_fd(),
-            libc::_IOWR::<PidfdInfo>(0xff, 11),
-            &raw mut info,
-        )
-    };
-    match crate::signal::check(ret) {
+    match pidfd::info(pidfd, PidfdInfo::EXIT) {
         // A kernel that does not know the flag says that the process has gone.
         Err(Errno::SRCH) => Err(Errno::NODATA),
         Err(e) => Err(e),
-        Ok(_) if info.mask & PidfdInfo::EXIT == 0 => Ok(None),
-        Ok(_) => Ok(Some(from_status(info.exit_code))),
+        Ok(info) if info.mask & PidfdInfo::EXIT == 0 => Ok(None),
+        Ok(info) => Ok(Some(from_status(info.exit_code))),
     }
-}
-
-/// `struct pidfd_info` as it was first.
-#[repr(C)]
-#[derive(Default)]
-struct PidfdInfo {
-    mask: u64,
-    cgroup: u64,
-    /// pid, tgid and ppid; real, effective, saved and file system ids, of the user and the group each.
-    ids: [u32; 11],
-    exit_code: i32,
-}
-
-impl PidfdInfo {
-    /// `PIDFD_INFO_EXIT`.
-    const EXIT: u64 = 1 << 3;
 }
 
 /// What a wait status of an end says. See wait(2).

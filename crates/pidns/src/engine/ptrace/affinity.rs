@@ -88,7 +88,7 @@ impl Affinity {
             if *stops < CROWDED {
                 return;
             }
-            self.release();
+            self.part();
         }
         if !calls {
             return;
@@ -120,6 +120,31 @@ impl Affinity {
         self.bound.push((child, set));
         // Its maker may have been let go of meanwhile.
         self.crowded.get_or_insert(CROWDED);
+    }
+
+    /// A task has been made, by one that did not stop for it: it may run where its maker might at that time.
+    pub(super) fn found(&mut self, child: Tid, maker: Tid) {
+        if self.home.is_none() {
+            return;
+        }
+        let bound = self.bound.iter().find(|(tid, _)| *tid == maker).map(|(_, set)| set.clone());
+        let is_fellow = bound.is_some() && self.crowded.is_none();
+        let (Some(own), Ok(now)) = (bound.or_else(|| cpu::allowed(Some(maker)).ok()), cpu::allowed(Some(child)))
+        else {
+            return;
+        };
+        if is_fellow {
+            // There is one.
+            self.release();
+        }
+        if now == own {
+            return;
+        }
+        if is_fellow {
+            let _ = cpu::allow(Some(child), &own);
+        } else {
+            self.inherit(child, own);
+        }
     }
 
     /// A task is gone.

@@ -116,7 +116,7 @@ pub(super) fn serve(listener: &Listener, shared: &Shared) {
             hand_over(listener, &question)
         } else {
             if let Some(sites) = &shared.sites
-                && counts.add(question.call, question.instruction)
+                && counts.add(sites.program(question.tid), question.call, question.instruction)
             {
                 let Question { tid, call, instruction, .. } = question;
                 sites.learn(tid, call, instruction, || listener.is_waiting(&question).is_ok());

@@ -96,7 +96,7 @@ fn take_up(tracer: &mut Tracer, tid: Tid, registers: &mut Registers) {
 pub(super) fn learn(tracer: &mut Tracer, entry: &Entry) {
     let (call, after) = (entry.registers.call(), entry.registers.instruction_pointer());
     if let Some(sites) = &tracer.shared.sites
-        && tracer.asked.add(call, after)
+        && tracer.asked.add(sites.program(entry.tid), call, after)
     {
         sites.learn(entry.tid, call, after, || true);
     }

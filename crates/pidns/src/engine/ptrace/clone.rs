@@ -2,30 +2,23 @@
 //!
 //! Core reserves numbers at the call's entry, so that what must fail fails before there is anybody. The host makes the
 //! task, without flags that are ours, and has us trace it (`CLONE_PTRACE`): unlike with `PTRACE_O_TRACEFORK` and its like,
-//! its maker does not stop for that. The reservation is published at the task's first stop ([`begins`]), where its numbers
-//! are stored, or at the end of its maker's call ([`done`]), whichever comes first.
-//!
-//! Who has made a task that stops for the first time is told by a *token*, in an argument that the call has not.
+//! its maker does not stop for that. The reservation is published at the task's first stop ([`birth`](super::birth)), where
+//! its numbers are stored, or at the end of its maker's call ([`done`]), whichever comes first.
 //!
 //! `clone3` is turned into `clone`, which takes all that programs use; what only `clone3` can do is refused with
 //! `ENOSYS`, as by a kernel or container without it.
 
-use std::collections::VecDeque;
-
 use pidns_core::{CloneArgs, Pid};
 use pidns_sys::ptrace::regs::Registers;
-use pidns_sys::ptrace::{self, Tid};
+use pidns_sys::ptrace::Tid;
 use pidns_sys::{Errno, abi};
 
 use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
-use super::site::Armed;
-use super::task::{After, Birth, Newborn, Pending, Phase, Process, Stopped, Task, TidAddress};
+use super::birth;
+use super::task::{After, Newborn, Pending, Phase, Task, TidAddress};
 use super::tracer::Tracer;
-use super::{exit, ids, memory, namespaces, robust, signal};
-
-/// The argument that holds the token: clone(2) has five.
-const TOKEN: usize = 5;
+use super::{ids, memory, namespaces, robust, switches};
 
 /// What a clone asks for, by whichever call.
 struct Wish {
@@ -66,12 +59,15 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         return Err(Errno::NOSYS);
     }
     namespaces::notice_user(tracer, wish.flags);
-    if wish.flags & VM != 0
-        && let Some(process) = tracer.process_of_mut(entry.tid)
-    {
-        process.armed.disarm(entry.tid);
+    let runs_beside = wish.flags & (VM | VFORK) == VM;
+    if let Some(process) = tracer.process_of_mut(entry.tid).filter(|_| wish.flags & VM != 0) {
+        if runs_beside {
+            process.switches.crowd(entry.tid);
+        } else {
+            process.switches.lend(entry.tid);
+        }
     }
-    if wish.flags & (VM | VFORK) == VM {
+    if runs_beside {
         if let Some(first) = ids::pay(tracer, entry) {
             return Ok(first);
         }
@@ -103,6 +99,9 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         reservation: Some(reservation),
         cpus: tracer.affinity.heritage(entry.tid),
     };
+    if wish.flags & (VM | VFORK) == VM | VFORK {
+        switches::note(tracer, entry);
+    }
     rewrite(entry, &wish, token);
     Ok(Outcome::Then(After::Clone(newborn)))
 }
@@ -204,160 +203,6 @@ fn rewrite(entry: &mut Entry, wish: &Wish, token: u64) {
     }
 }
 
-fn publish(
-    tracer: &mut Tracer,
-    parent: Tid,
-    child: Tid,
-    newborn: &mut Newborn,
-    registers: Option<Registers>,
-) {
-    let Some(reservation) = newborn.reservation.take() else { return };
-    let Some(own) = tracer.tasks.get(&parent).map(|task| task.process) else { return };
-    // A zombie that had this number on the host is gone from there.
-    exit::become_ghost(tracer, child);
-    let id = tracer.set.publish(reservation, || child, child, &mut tracer.effects);
-    let process = if newborn.is_thread { own } else { child };
-    tracer.tasks.insert(child, Task::new(id, process));
-    enlist(tracer, own, child, newborn);
-    if let Some(set) = newborn.cpus.take() {
-        tracer.affinity.inherit(child, set);
-    }
-    tracer.recent.note(child);
-    let Newborn { child_tid, shares_memory, .. } = *newborn;
-    tracer.births.insert(child, Birth { child_tid, shares_memory, registers });
-    if newborn.parent_tid != 0 {
-        let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
-    }
-    if let Some(status) = tracer.stillborn.remove(&child) {
-        exit::ended(tracer, child, status);
-    }
-}
-
-/// Notes the new thread, or process.
-fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
-    let Some(creator) = tracer.processes.get(&own) else { return };
-    if newborn.shares_memory
-        && let Some(sites) = &tracer.shared.sites
-    {
-        let alone = newborn.suspends && creator.threads.len() == 1;
-        sites.share_memory(own, child, alone);
-        if !alone {
-            for lender in lenders(tracer, own) {
-                sites.share_memory(lender, own, false);
-            }
-        }
-    }
-    let Some(creator) = tracer.processes.get_mut(&own) else { return };
-    if newborn.is_thread {
-        creator.threads.insert(child);
-        return;
-    }
-    let parent = if newborn.shares_parent { creator.parent } else { own };
-    let (filters, in_proc) = (creator.filters, creator.in_proc.clone());
-    let ignores_children = creator.ignores_children;
-    let stops_at_end = creator.stops_at_end;
-    let borrows_memory = newborn.shares_memory;
-    let armed = creator.armed.clone();
-    let Some(process) = describe(tracer, child, parent) else { return };
-    let process = Process {
-        filters,
-        in_proc,
-        ignores_children,
-        borrows_memory,
-        armed,
-        stops_at_end,
-        ..process
-    };
-    tracer.processes.insert(child, process);
-    let number =
-        tracer.id(child).and_then(|id| tracer.set.number(tracer.set.tid(id).ok()?, tracer.home));
-    let key = child.number().unsigned_abs();
-    tracer.on_roster(|roster| {
-        roster.insert(key, number.map_or(0, |number| number.raw().unsigned_abs()));
-    });
-    signal::trust_host(tracer, child);
-}
-
-/// Whose memory a process runs in, besides its own.
-fn lenders(tracer: &Tracer, process: Tid) -> impl Iterator<Item = Tid> {
-    let lender = |process: &Tid| {
-        tracer.processes.get(process).filter(|process| process.borrows_memory).map(|it| it.parent)
-    };
-    std::iter::successors(lender(&process), move |process| lender(process))
-}
-
-/// What there is to know of a new process.
-pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process> {
-    let id = tracer.id(tid)?;
-    Some(Process {
-        group: tracer.set.group(id).ok()?,
-        number: tracer.set.getpid(id).ok(),
-        parent,
-        adopted: 0,
-        threads: [tid].into(),
-        filters: Default::default(),
-        in_proc: None,
-        ignores_children: false,
-        borrows_memory: false,
-        armed: Armed::default(),
-        stops_at_end: true,
-        ended: VecDeque::new(),
-        adopter: None,
-    })
-}
-
-/// Says whether this is a new task's first stop, and gives it its numbers then.
-pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) -> bool {
-    let tid = stopped.tid();
-    if !tracer.tasks.contains_key(&tid) {
-        told_by_child(tracer, tid);
-    }
-    let Some(birth) = tracer.births.remove(&tid) else { return false };
-    let Some(id) = tracer.id(tid) else { return true };
-    let stops = tracer.process_of(tid).is_some_and(|process| process.stops_at_end);
-    robust::stop_at_end(tracer, tid, stops || birth.shares_memory);
-    let own = Pid::raw_or_zero(tracer.set.getpid(id).ok());
-    if let Some(process) = tracer.process_of_mut(tid) {
-        process.armed.rename(tid, own);
-    }
-    if birth.child_tid != 0 {
-        let number = Pid::raw_or_zero(tracer.set.gettid(id).ok());
-        let _ = memory::write_i32(tid, birth.child_tid, number);
-    }
-    if let Some(before) = birth.registers
-        && let Ok(mut registers) = Registers::of(tid)
-    {
-        registers.restore_arguments(&before);
-        let _ = registers.store(tid);
-    }
-    true
-}
-
-/// A task that nobody has told of yet tells who has made it.
-fn told_by_child(tracer: &mut Tracer, child: Tid) {
-    let Ok(registers) = Registers::of(child) else { return };
-    let token = registers.argument(TOKEN);
-    let Some(maker) = Tid::new(token as u32 as i32) else { return };
-    match tracer.take_phase(maker) {
-        Phase::InCall(Pending { after: After::Clone(mut newborn), before, entering }) => {
-            if newborn.token == token {
-                publish(tracer, maker, child, &mut newborn, before);
-            }
-            let pending = Pending { after: After::Clone(newborn), before, entering };
-            tracer.set_phase(maker, Phase::InCall(pending));
-        }
-        other => tracer.set_phase(maker, other),
-    }
-}
-
-/// A new task that nobody can tell of, since who has made it was killed meanwhile. It has not run, has no number, and is not
-/// let live.
-pub(super) fn refuse(stopped: Stopped) {
-    // It is stopped for us and not collected, so the number is its own.
-    let _ = ptrace::signal_process(stopped.tid(), abi::SIGKILL);
-    stopped.run();
-}
-
 /// The parent is at the end of its call.
 pub(super) fn done(
     tracer: &mut Tracer,
@@ -367,8 +212,9 @@ pub(super) fn done(
     result: i64,
 ) -> i64 {
     if let Some(child) = i32::try_from(result).ok().and_then(Tid::new) {
-        publish(tracer, maker, child, &mut newborn, before);
+        birth::publish(tracer, maker, child, &mut newborn, before);
     }
+    switches::turn_on(tracer, maker);
     let result = match newborn.reservation {
         None if result < 0 => result,
         None => i64::from(newborn.number),

@@ -4,10 +4,10 @@ use pidns_core::ExitStatus;
 use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::{self, Tid};
 
-use super::site::Armed;
+use super::site::Switches;
 use super::task::{Stopped, Task, TidAddress};
 use super::tracer::Tracer;
-use super::{clone, robust, signal};
+use super::{birth, clone, robust, signal, switches};
 
 /// The host has executed a program. All other threads are gone; one that was not the leader has its number now.
 pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
@@ -24,20 +24,18 @@ pub(super) fn executed(tracer: &mut Tracer, stopped: Stopped) {
         end_others(tracer, tid);
         let _ = tracer.set.exec(id, &mut tracer.effects);
     }
+    birth::give_back(tracer, tid);
     if let Some(process) = tracer.processes.get_mut(&tid) {
         process.threads = [tid].into();
         process.borrows_memory = false;
-        process.armed = Armed::default();
+        process.switches = Switches::default();
     }
     if let Some(task) = tracer.tasks.get_mut(&tid) {
         task.tid_address = TidAddress::Owed(None);
     }
-    if let Some(sites) = &tracer.shared.sites
-        && let Ok(registers) = Registers::of(tid)
-    {
-        sites.part(tid);
+    if let Ok(registers) = Registers::of(tid) {
         // The loader; its libraries are not there yet.
-        sites.begin(&mut tracer.begun, tid, registers.instruction_pointer());
+        switches::begin(tracer, tid, registers.instruction_pointer(), registers.stack_pointer());
     }
     robust::stop_at_end(tracer, tid, false);
     signal::trust_host(tracer, tid);

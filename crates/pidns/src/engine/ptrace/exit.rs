@@ -9,7 +9,7 @@ use pidns_sys::ptrace::{self, Tid};
 
 use super::task::{Phase, Process, Stopped};
 use super::tracer::Tracer;
-use super::{clone, robust};
+use super::{birth, clone, robust};
 
 /// How a signal ends a process.
 pub(super) fn killed(signal: i32, dumped: bool) -> ExitStatus {
@@ -29,6 +29,9 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
         return become_ghost(tracer, tid);
     };
     let leads = task.process == tid;
+    if leads {
+        birth::give_back(tracer, tid);
+    }
     tracer.affinity.forget(tid);
     tracer.shared.take_pass(tid);
     if let Some(sites) = &tracer.shared.sites {

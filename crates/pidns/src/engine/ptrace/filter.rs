@@ -20,6 +20,7 @@ use pidns_sys::abi;
 use pidns_sys::seccomp::{Program, Rule, Test, Verdict, compile};
 
 use super::host::Host;
+use super::site;
 use super::task::Filter;
 
 use Test::{Exactly, Has, Is, Masked, Neither, Null};
@@ -39,8 +40,9 @@ const EPERM: Verdict = Fail(abi::EPERM as u16);
 /// ([`Host::listening`](super::host::Host)), paths are asked about, unless the call has the `key` of [`site`](super::site).
 pub(super) fn program(host: Host, key: Option<u64>) -> Program {
     let mut rules = Vec::new();
-    trapped(&mut rules, if host.filtered { Trap(TRAP_MARK) } else { Trace });
+    trapped(&mut rules, if host.filtered { Trap(TRAP_MARK) } else { Trace }, key);
     traced(&mut rules);
+    waits(&mut rules, key);
     actions(&mut rules, key.filter(|_| !host.ignores_children));
     changes_of_user(&mut rules, host.uid);
     about_others(&mut rules);
@@ -78,14 +80,28 @@ fn rule(call: i64, tests: &[(Test, Verdict)], otherwise: Verdict) -> Rule {
 }
 
 /// A container's filter refuses these, or these flags. What of them is the host's own passes by its flags.
-fn trapped(rules: &mut Vec<Rule>, ours: Verdict) {
+fn trapped(rules: &mut Vec<Rule>, ours: Verdict, key: Option<u64>) {
     let pid = abi::CLONE_NEWPID.cast_unsigned();
     let user = abi::CLONE_NEWUSER.cast_unsigned();
     rules.push(rule(abi::SYS_unshare, &[(Has(0, pid), ours), (Has(0, user), Trace)], Allow));
     let of_setns = [(Is(1, 0), ours), (Has(1, pid), ours), (Has(1, user), Trace)];
     rules.push(rule(abi::SYS_setns, &of_setns, Allow));
     rules.push(rule(abi::SYS_clone3, &[], ours));
-    rules.push(rule(abi::SYS_clone, &[(Has(0, pid), ours)], Trace));
+    let mut of_clone = vec![(Has(0, pid), ours)];
+    of_clone.extend(keyed(0, site::BIRTH_FLAGS, key));
+    rules.push(rule(abi::SYS_clone, &of_clone, Trace));
+}
+
+/// A call passes that has the key, and this argument: the tests of a rule, before those for all others.
+fn keyed(argument: u8, value: u32, key: Option<u64>) -> Vec<(Test, Verdict)> {
+    let tests = |key| [(Neither(argument, value, value), Trace), (Exactly(KEY_ARGUMENT, key), Allow)];
+    key.into_iter().flat_map(tests).collect()
+}
+
+/// waitid(2) with the key only looks.
+fn waits(rules: &mut Vec<Rule>, key: Option<u64>) {
+    rules.push(rule(abi::SYS_wait4, &[], Trace));
+    rules.push(rule(abi::SYS_waitid, &keyed(3, site::PEEK_OPTIONS, key), Trace));
 }
 
 /// Calls that always carry a number, in an argument, in the result or in memory.
@@ -102,8 +118,6 @@ fn traced(rules: &mut Vec<Rule>) {
         abi::SYS_fork,
         abi::SYS_vfork,
         abi::SYS_set_tid_address,
-        abi::SYS_wait4,
-        abi::SYS_waitid,
         abi::SYS_kill,
         abi::SYS_tkill,
         abi::SYS_tgkill,
@@ -259,8 +273,8 @@ const FROM_DIRECTORY: [i64; 7] = [
     abi::SYS_faccessat2,
 ];
 
-/// None of these calls has a sixth argument.
-const KEY_ARGUMENT: u8 = 5;
+/// None of the calls that may have the key has a sixth argument.
+const KEY_ARGUMENT: u8 = site::KEY_ARGUMENT as u8;
 
 /// Calls that take a path: looked at where it is not relative to a descriptor.
 fn paths(rules: &mut Vec<Rule>, looked_at: Verdict, key: Option<u64>) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use pidns_sys::ptrace::Tid;
 use pidns_sys::seccomp::listener;
 use pidns_sys::signal::{Signal, SignalSet};
-use pidns_sys::{privilege, system, twin};
+use pidns_sys::{pidfd, privilege, system, twin};
 
 /// Which of the host's facilities there are.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,16 @@ pub(super) fn dispositions(process: Tid) -> Option<Dispositions> {
         ignored: set(&status, "SigIgn:"),
         blocked: set(&status, "SigBlk:"),
     })
+}
+
+/// The parent of a process.
+pub(super) fn parent(process: Tid) -> Option<Tid> {
+    let number = match pidfd::open(process.number().unsigned_abs()).and_then(pidfd::parent) {
+        Ok(number) => number,
+        // Linux 6.12.
+        Err(_) => field(&status(process)?, "PPid:")?.parse().ok()?,
+    };
+    Tid::new(number)
 }
 
 /// The user ids of a process: real, effective, saved.

@@ -4,17 +4,19 @@ use pidns_core::Pid;
 use pidns_sys::abi;
 use pidns_sys::ptrace::Tid;
 
-use super::call::{self, Entry, Handled, Outcome, errno};
-use super::other;
+use super::call::{Entry, Handled, Outcome, errno};
 use super::task::{After, Meaning, TidAddress};
 use super::tracer::Tracer;
+use super::{other, switches};
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let set = &tracer.set;
     let number = match entry.registers.call() {
         abi::SYS_getpid => {
             let number = set.getpid(entry.id).map_err(errno)?.raw();
-            know(tracer, entry, number);
+            // A process that asks often is to know its number.
+            switches::note(tracer, entry);
+            switches::turn_on(tracer, entry.tid);
             return Ok(Outcome::Done(i64::from(number)));
         }
         abi::SYS_gettid => set.gettid(entry.id).map(Some),
@@ -30,20 +32,6 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     Ok(Outcome::Done(i64::from(Pid::raw_or_zero(number.map_err(errno)?))))
 }
 
-/// A process that asks often is to know its number: see [`site`](super::site).
-fn know(tracer: &mut Tracer, entry: &Entry, number: i32) {
-    let after = entry.registers.instruction_pointer();
-    let process = tracer.tasks.get(&entry.tid).map(|task| task.process);
-    let process = process.and_then(|process| tracer.processes.get_mut(&process));
-    if let (Some(process), Some(sites)) = (process, &tracer.shared.sites)
-        && !process.borrows_memory
-        && process.threads.len() == 1
-        && !sites.arm(&mut process.armed, entry.tid, after, number)
-    {
-        call::learn(tracer, entry);
-    }
-}
-
 /// The address is the kernel's matter, if not at once; the number is ours.
 fn set_tid_address(tracer: &mut Tracer, entry: &Entry, number: i64) -> Outcome {
     let task = tracer.tasks.get_mut(&entry.tid);
@@ -51,10 +39,8 @@ fn set_tid_address(tracer: &mut Tracer, entry: &Entry, number: i64) -> Outcome {
         return Outcome::Then(After::Return(number));
     };
     *address = Some(entry.long(0));
-    if let Some(sites) = &tracer.shared.sites {
-        // A program calls this when it has loaded its libraries.
-        sites.have_loaded(&mut tracer.begun, entry.tid);
-    }
+    // A program calls this when it has loaded its libraries.
+    switches::have_loaded(tracer, entry.tid);
     Outcome::Done(number)
 }
 

@@ -30,6 +30,7 @@
 
 mod affinity;
 mod asked;
+mod birth;
 mod call;
 mod clone;
 mod credentials;
@@ -59,6 +60,7 @@ mod session;
 mod signal;
 mod site;
 mod start;
+mod switches;
 mod sysctl;
 mod task;
 mod terminal;

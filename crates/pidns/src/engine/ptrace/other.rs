@@ -124,6 +124,9 @@ fn prctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         abi::PR_SET_CHILD_SUBREAPER => {
             let mark = if entry.long(1) == 0 { ChildSubreaper::No } else { ChildSubreaper::Yes };
             tracer.set.set_child_subreaper(entry.id, mark).map_err(errno)?;
+            if let Some(process) = tracer.process_of_mut(entry.tid) {
+                process.switches.adopt(entry.tid);
+            }
             Ok(Outcome::Done(0))
         }
         abi::PR_GET_CHILD_SUBREAPER => {

@@ -22,7 +22,7 @@ use super::recent::Recent;
 use super::site::{Begun, Counts, Sites};
 use super::task::{Filter, Stopped, Task};
 use super::tracer::{Roster, Tracer};
-use super::{clone, filter, robust, signal};
+use super::{birth, filter, robust, signal};
 use crate::engine::Spec;
 use crate::engine::image::{self, Image, StepList};
 use crate::engine::steps::{IdMaps, Steps, as_c_strs, candidates, failed};
@@ -235,7 +235,7 @@ fn table(init: Tid, roster: Roster, confinement: &Confinement) -> Result<Tracer,
         cursors: BTreeMap::new(),
     };
     tracer.tasks.insert(init, Task::new(id, init));
-    let process = clone::describe(&tracer, init, own).ok_or_else(|| engine(Errno::SRCH))?;
+    let process = birth::describe(&tracer, init, own).ok_or_else(|| engine(Errno::SRCH))?;
     tracer.processes.insert(init, process);
     signal::trust_host(&mut tracer, init);
     if confinement.ignores_children {

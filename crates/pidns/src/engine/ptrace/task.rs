@@ -12,7 +12,7 @@ use pidns_sys::signal::SignalSet;
 
 use super::asked::Visit;
 use super::procfs::listing::Listing;
-use super::site::Armed;
+use super::site::Switches;
 
 /// A task that is stopped for its tracer.
 #[must_use = "a stopped task stays stopped until it is resumed"]
@@ -61,6 +61,8 @@ pub(super) struct Task {
     /// It has exited, which core is told when the host has collected it.
     pub(super) left: bool,
     pub(super) tid_address: TidAddress,
+    /// Its process's memory is lent to a child, for which it waits.
+    pub(super) lends: bool,
 }
 
 /// Where the kernel is to store a zero when the task ends, by set_tid_address(2). It does so only where others are in the
@@ -83,18 +85,20 @@ impl Task {
             listening: false,
             left: false,
             tid_address: TidAddress::Told,
+            lends: false,
         }
     }
 
     /// It sleeps until another task has done something: a child to wait for, or one that borrows its memory.
     pub(super) fn waits_for_others(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::InCall(Pending {
-                after: After::Wait(_) | After::WaitInPause | After::Clone(_),
-                ..
-            })
-        )
+        self.lends
+            || matches!(
+                self.phase,
+                Phase::InCall(Pending {
+                    after: After::Wait(_) | After::WaitInPause | After::Clone(_),
+                    ..
+                })
+            )
     }
 }
 
@@ -333,8 +337,10 @@ pub(super) struct Process {
     pub(super) ignores_children: bool,
     /// It runs in another process's memory, as after vfork(2).
     pub(super) borrows_memory: bool,
-    /// The code in its memory that knows its number.
-    pub(super) armed: Armed,
+    /// The task that does not run while this process is in its memory, and is not in a call that we know of.
+    pub(super) suspends: Option<Tid>,
+    /// The code in its memory that depends on who runs there.
+    pub(super) switches: Switches,
     /// It stops before its end: see [`robust`](super::robust).
     pub(super) stops_at_end: bool,
     /// Its children that ended last, with the numbers by which it knew them: a SIGCHLD may tell of one that is gone.

@@ -22,7 +22,7 @@ use super::site::{Begun, Counts};
 use super::task::{Birth, Filter, Pending, Phase, Process, Stopped, Task};
 use crate::engine::Members;
 
-use super::{call, clone, exec, exit, signal, wait};
+use super::{birth, call, exec, exit, signal, switches, wait};
 
 /// All that the tracer knows.
 pub(super) struct Tracer {
@@ -187,6 +187,7 @@ impl Tracer {
         }
         if matches!(stop, Stop::Signal(_) | Stop::Group(_) | Stop::Trap) {
             call::catch_up(self, &stopped);
+            switches::turn_on(self, stopped.tid());
         }
         match stop {
             Stop::Seccomp => call::enter(self, stopped),
@@ -219,10 +220,10 @@ impl Tracer {
 
     /// A new task's first stop may be a group stop too, if its process is in one.
     fn group_stop(&mut self, stopped: Stopped, signal: i32) {
-        clone::begins(self, &stopped);
+        birth::begins(self, &stopped);
         match self.tasks.get_mut(&stopped.tid()) {
             Some(task) => task.listening = true,
-            None => return clone::refuse(stopped),
+            None => return birth::refuse(stopped),
         }
         let group = self.process_of(stopped.tid()).map(|process| process.group);
         if let (Some(group), Some(signal)) = (group, Signal::from_raw(signal))
@@ -235,7 +236,7 @@ impl Tracer {
 
     /// A new task, the end of a group stop, or our own interrupt.
     fn trap(&mut self, stopped: Stopped) {
-        if clone::begins(self, &stopped) {
+        if birth::begins(self, &stopped) {
             stopped.run();
         } else if let Some(task) = self.tasks.get_mut(&stopped.tid()) {
             let was_listening = std::mem::replace(&mut task.listening, false);
@@ -245,7 +246,7 @@ impl Tracer {
             }
             self.go_on_in_phase(stopped, 0);
         } else {
-            clone::refuse(stopped);
+            birth::refuse(stopped);
         }
     }
 

@@ -17,9 +17,10 @@ use pidns_sys::{Errno, abi};
 use super::call::{Conclusion, Entry, Handled, Outcome, errno};
 use super::task::{After, Pending, Phase, Process, Wait, WaitKind};
 use super::tracer::Tracer;
-use super::{memory, session};
+use super::{memory, session, switches};
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
+    switches::turn_on(tracer, entry.tid);
     if tracer.process_of(entry.tid).is_some_and(|process| process.adopted > 0) {
         return mixed(tracer, entry);
     }
@@ -32,7 +33,13 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     let only_ends = !options.intersects(WaitOptions::STOPPED | WaitOptions::CONTINUED);
     match outcome {
         Err(pidns_core::Errno::ECHILD) => Err(Errno::CHILD),
-        Ok(WaitOutcome::Nothing) if only_ends => nothing(entry),
+        Ok(WaitOutcome::Nothing) if only_ends => {
+            if entry.registers.call() == abi::SYS_wait4 {
+                switches::note(tracer, entry);
+                switches::turn_on(tracer, entry.tid);
+            }
+            nothing(entry)
+        }
         Ok(WaitOutcome::Block) if only_ends && is_signalled(tracer, entry.tid, options) => {
             native(tracer, entry).map(in_signal)
         }

@@ -14,6 +14,10 @@ pub(super) const JMP_SHORT: u8 = 0xeb;
 pub(super) const JB: u8 = 0x72;
 pub(super) const JE: u8 = 0x74;
 pub(super) const JNE: u8 = 0x75;
+pub(super) const JLE: u8 = 0x7e;
+/// `jrcxz`.
+pub(super) const RCX_IS_ZERO: u8 = 0xe3;
+pub(super) const NOP: u8 = 0x90;
 /// `int3`.
 const TRAP: u8 = 0xcc;
 
@@ -61,18 +65,28 @@ impl Code {
 
     /// What comes next reads where a pointer leads.
     pub(super) fn may_fault(&mut self) {
-        self.faults.push((self.at, 0));
+        self.may_fault_after(0);
+    }
+
+    /// What comes next may fault, with the stack moved so far.
+    pub(super) fn may_fault_after(&mut self, moved: u8) {
+        self.faults.push((self.at, moved));
+    }
+
+    /// Enters the kernel with the key.
+    pub(super) fn enter_with(&mut self, key: u64) {
+        self.add(&[0x49, 0xb9]); // mov r9, ..
+        self.add(&key.to_le_bytes());
+        self.add(&SYSCALL);
     }
 
     /// Makes the call with the key.
     pub(super) fn call_with(&mut self, call: i32, key: u64) {
         self.set_call(call);
         self.add(&[0x48, 0x83, 0xc4, RED_ZONE]); // add rsp, -128
-        self.faults.push((self.at, RED_ZONE));
+        self.may_fault_after(RED_ZONE);
         self.add(&[0x41, 0x51]); // push r9
-        self.add(&[0x49, 0xb9]); // mov r9, ..
-        self.add(&key.to_le_bytes());
-        self.add(&SYSCALL);
+        self.enter_with(key);
         self.add(&[0x41, 0x59]); // pop r9
         self.add(&[0x48, 0x83, 0xec, RED_ZONE]); // sub rsp, -128
     }

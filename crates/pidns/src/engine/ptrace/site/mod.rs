@@ -5,190 +5,218 @@
 //! with /proc, as [`path::may_be_in_proc`](super::path::may_be_in_proc) would, and then makes the call with a *key*, a
 //! random number in an argument that the call has not. The filter lets that pass. Where the stub is in doubt, the call is made
 //! without the key, and asked about as ever. The same is done for what every program does with SIGCHLD
-//! ([`signal`](super::signal)); and one for getpid(2) [knows the number](number).
+//! ([`signal`](super::signal)). Some have a [`switch`]: getpid(2), vfork(2), posix_spawn(3), and a wait4(2) that does not wait.
 //!
 //! The `mov` before the site's `syscall` is exchanged for a jump, an instruction for one of the same length. The stub is in
 //! the zeros behind the code of the same file, up to the end of the page. Both are the process's private copies, made with
 //! `/proc/PID/mem`; its children have them, and the next program that it executes has not. Nothing is remembered about a
-//! process but its armed numbers: what is there is read.
+//! process but its switches: what is there is read.
 //!
 //! This is done only while the one thread that runs in the memory waits for its answer. A program that finds the key can
 //! have its paths looked at by nobody, as it can have by a symbolic link; so it is done only where Landlock keeps the
 //! processes outside out of its reach.
 
+mod birth;
 mod code;
+mod count;
+mod equip;
 mod files;
+mod known;
 mod look;
 mod number;
+mod peek;
+mod program;
 mod room;
 mod stub;
+mod switch;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 
-use pidns_sys::memory_map::{FileId, Kind, Mapping, code_from};
+use pidns_sys::memory_map::{Mapping, code_from};
+use pidns_sys::ptrace::Tid;
 use pidns_sys::ptrace::regs::Registers;
-use pidns_sys::ptrace::{self, Tid};
 
 use super::locks::{lock, lock_soon};
 use super::memory;
+use equip::{Plan, site_of};
 use files::Files;
-use room::{PAGE, Room};
-use stub::{SITE, SIZE, Site, Stub};
+use known::Known;
+use program::Program;
+use stub::{SIZE, Stub};
 
+pub(super) use birth::FLAGS as BIRTH_FLAGS;
+pub(super) use count::Counts;
+pub(super) use equip::Wanted;
 pub(super) use files::Begun;
-pub(super) use number::Armed;
+pub(super) use peek::OPTIONS as PEEK_OPTIONS;
+pub(super) use switch::Switches;
 
-/// How often a place asks before it gets a stub: the work costs as much as two questions.
-const PATIENCE: u32 = 2;
+/// The argument with the key: none of the calls has six.
+pub(super) const KEY_ARGUMENT: usize = 5;
 
-/// A place that got none, because it cannot have one or its process has threads, is looked at this often.
-const RARELY: u32 = 64;
+/// So many stubs are written by words.
+const FEW: usize = 5;
 
-/// The call sites of a job that look at paths themselves.
+/// The call sites of a job that see to themselves.
 #[derive(Debug)]
 pub(super) struct Sites {
     key: u64,
-    /// The places that ask often, by the files that have them.
-    known: Mutex<HashMap<FileId, Vec<Place>>>,
+    known: Mutex<Known>,
+    /// What processes run.
+    programs: Mutex<HashMap<Tid, Program>>,
     /// Processes in whose memory another may run.
     mates: Mutex<HashSet<Tid>>,
 }
 
-/// A site, and where in its file it ends.
-type Place = (u64, Site);
-
-/// What places have asked how often, as far as it is remembered.
-#[derive(Debug)]
-pub(super) struct Counts {
-    counts: Vec<Count>,
-    hash: RandomState,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    /// The call, and where in its page the instruction is: that does not change from program to program.
-    place: (i64, u64),
-    asked: u32,
-}
-
-impl Counts {
-    const REMEMBERED: usize = 1024;
-
-    pub(super) fn new() -> Self {
-        Self { counts: vec![Count::default(); Self::REMEMBERED], hash: RandomState::new() }
-    }
-
-    /// Notes a call at the instruction that ends there; says whether it is time for a stub.
-    pub(super) fn add(&mut self, call: i64, after: u64) -> bool {
-        let place = (call, after % PAGE as u64);
-        let index = self.hash.hash_one(place) as usize % self.counts.len();
-        let count = &mut self.counts[index];
-        if count.place != place {
-            *count = Count { place, asked: 0 };
-        }
-        count.asked = count.asked.saturating_add(1);
-        count.asked >= PATIENCE
-            && (count.asked.is_power_of_two() || count.asked.is_multiple_of(RARELY))
-    }
-}
-
 impl Sites {
     pub(super) fn new(key: u64) -> Self {
-        Self { key, known: Mutex::default(), mates: Mutex::default() }
+        Self { key, known: Mutex::default(), programs: Mutex::default(), mates: Mutex::default() }
     }
 
     /// Gives the place of a call, at the instruction that ends at `after`, a stub, if that can be, and all places of its file
-    /// that are known: if not, it goes on asking. `waits` says whether who asks still does, and so has its number still.
+    /// where the program asks: if not, it goes on asking. `waits` says whether who asks still does, and so has its number still.
     pub(super) fn learn(&self, tid: Tid, call: i64, after: u64, waits: impl Fn() -> bool) {
         let equipped = || {
-            let site = Site::new(call, memory::read(tid, after.checked_sub(SITE as u64)?).ok()?)?;
+            let site = site_of(tid, call, after)?;
             if lock_soon(&self.mates)?.contains(&tid) || !has_one_thread(tid) {
                 return None;
             }
-            let mut files = Files::of(tid)?;
-            let code = code_from(&files.maps, after).ok()?;
+            let mut files = Files::of(tid);
+            let code = code_from(files.maps()?, after).ok()?;
             let offset = after.checked_sub(code.range.start)? + code.offset;
-            let places = self.add(code.file, (offset, site))?;
-            equip(&mut files, &code, &places, self.key, waits)
+            let program = self.program(tid);
+            let mut known = lock_soon(&self.known)?;
+            known.add(code.file, (offset, site), program);
+            let places = known.places(code.file, Some(program));
+            drop(known);
+            let plan = Plan::of(tid, &code, &places, self.key)?;
+            plan.carry_out(&mut files, Wanted::NONE, waits)
         };
         let _ = equipped();
     }
 
-    /// Adds a place of a file, and returns all.
-    fn add(&self, file: FileId, place: Place) -> Option<Vec<Place>> {
-        let mut known = lock_soon(&self.known)?;
-        let places = known.entry(file).or_default();
-        if !places.contains(&place) {
-            places.push(place);
-        }
-        Some(places.clone())
+    /// What a process runs, as far as that is known.
+    pub(super) fn program(&self, tid: Tid) -> Program {
+        let programs = lock_soon(&self.programs);
+        programs.and_then(|programs| programs.get(&tid).copied()).unwrap_or_default()
     }
 
-    /// A program begins: gives all known places in the code at the address `start`, its loader's, stubs. The process is
-    /// stopped, and has one thread.
-    pub(super) fn begin(&self, begun: &mut Begun, tid: Tid, start: u64) {
-        begun.take(tid);
-        let Some(mut files) = self.files_to_change(tid, || Files::of(tid)) else { return };
-        if let Ok(code) = code_from(&files.maps, start)
-            && self.apply(&mut files, &code)
-        {
-            files.done = Some(code.file);
+    /// A process has a child that runs the same.
+    pub(super) fn inherit(&self, parent: Tid, child: Tid) {
+        let mut programs = lock(&self.programs);
+        if let Some(program) = programs.get(&parent).copied() {
+            programs.insert(child, program);
         }
+    }
+
+    /// A program begins: all known places in the code at the address `start`, its loader's, get stubs. The process is stopped,
+    /// with its stack ending at `stack`, and has one thread.
+    pub(super) fn begin(
+        &self,
+        begun: &mut Begun,
+        switches: &mut Switches,
+        tid: Tid,
+        (start, stack): (u64, u64),
+        wanted: Wanted,
+    ) {
+        begun.take(tid);
+        self.part(tid);
+        let program = Program::begun(tid, stack);
+        lock(&self.programs).insert(tid, program);
+        let known = lock(&self.known);
+        if known.is_empty() {
+            return;
+        }
+        let by_words = known.count(program).is_some_and(|count| count <= FEW);
+        let expected = known.loader(program, start);
+        drop(known);
+        let mut files = Files::begun(tid, start, by_words);
+        let mut fresh = Fresh { sites: self, files: &mut files, switches, wanted, program };
+        let done = expected.filter(|code| fresh.change_expected(code, None)).or_else(|| {
+            let code = code_from(fresh.files.maps()?, start).ok()?;
+            fresh.change(&code, None);
+            Some(code)
+        });
+        files.done = done.map(|code| code.file);
         begun.keep(files);
     }
 
-    /// It has loaded its libraries: the same for all of its files.
-    pub(super) fn have_loaded(&self, begun: &mut Begun, tid: Tid) {
-        let known = begun.take(tid);
-        let Some(mut files) = self.files_to_change(tid, || known.or_else(|| Files::of(tid))) else {
+    /// It has loaded its libraries: the same for the places where it asks.
+    pub(super) fn have_loaded(
+        &self,
+        begun: &mut Begun,
+        switches: &mut Switches,
+        tid: Tid,
+        wanted: Wanted,
+    ) {
+        if !self.is_alone(tid) {
             return;
-        };
-        let done = files.done;
-        let mut left = lock(&self.known).len() - usize::from(done.is_some());
+        }
+        let program = self.program(tid);
+        let mut files = begun.take(tid).unwrap_or_else(|| Files::of(tid));
+        let known = lock(&self.known);
+        let mut left = known.files(program, files.done);
+        let expected: Vec<Mapping> = files.start.map_or_else(Vec::new, |start| {
+            left.iter().filter_map(|file| known.code(program, start, *file)).collect()
+        });
+        drop(known);
+        let mut fresh = Fresh { sites: self, files: &mut files, switches, wanted, program };
+        for code in expected {
+            if fresh.change_expected(&code, Some(program)) {
+                left.retain(|file| *file != code.file);
+            }
+        }
         let mut at = 0;
-        while left > 0
-            && let Ok(code) = code_from(&files.maps, at)
+        while !left.is_empty()
+            && let Some(maps) = fresh.files.maps()
+            && let Ok(code) = code_from(maps, at)
         {
-            if done != Some(code.file) && self.apply(&mut files, &code) {
-                left -= 1;
+            if left.contains(&code.file) {
+                fresh.change(&code, Some(program));
+                left.retain(|file| *file != code.file);
             }
             at = code.range.end;
         }
     }
 
-    fn files_to_change(&self, tid: Tid, open: impl FnOnce() -> Option<Files>) -> Option<Files> {
-        if lock(&self.known).is_empty() || lock(&self.mates).contains(&tid) {
-            return None;
+    /// Notes the switch of the stub in which the instruction is that ends at `after`; says whether there is one.
+    pub(super) fn note_switch(&self, switches: &mut Switches, tid: Tid, after: u64) -> bool {
+        let at = after - after % SIZE as u64;
+        if switches.have(at) {
+            return true;
         }
-        open()
+        let makes_calls = stub::CALLS.contains(&((after - at) as usize));
+        let bytes = || memory::read(tid, at).ok().filter(|_| makes_calls);
+        let kind = bytes().and_then(|bytes| stub::recognise(at, &bytes, self.key)?.kind);
+        if let Some(kind) = kind {
+            switches.add(at, kind, false);
+        }
+        kind.is_some()
     }
 
-    /// Gives the known places in a file's code stubs; says whether there are any.
-    fn apply(&self, files: &mut Files, code: &Mapping) -> bool {
-        let places = lock(&self.known).get(&code.file).cloned();
-        places.is_some_and(|places| {
-            let _ = equip(files, code, &places, self.key, || true);
-            true
-        })
+    /// A task that stops for the first time was made by the stub in which it is: `result` is what its maker is to return.
+    pub(super) fn tell(
+        &self,
+        switches: &mut Switches,
+        child: Tid,
+        registers: &Registers,
+        result: i32,
+    ) {
+        let after = registers.instruction_pointer();
+        switches.tell(child, after - after % SIZE as u64, result);
     }
 
-    /// A process whose one thread runs in memory that nobody else does asks for its number, by the instruction that ends at
-    /// `after`: if that is in a stub, it need not ask again.
-    pub(super) fn arm(&self, armed: &mut Armed, tid: Tid, after: u64, number: i32) -> bool {
-        let at = after.wrapping_sub(number::CALL_END as u64);
-        let is_stub = at.is_multiple_of(SIZE as u64)
-            && !lock(&self.mates).contains(&tid)
-            && memory::read(tid, at).is_ok_and(|bytes| {
-                stub::recognise(at, &bytes, self.key).is_some_and(|stub| stub.is_for_number())
-            });
-        if is_stub {
-            armed.arm(tid, at + number::WORD as u64, number);
-        }
-        is_stub
+    /// Says whether a task that stops for the first time was made by a call with the key.
+    pub(super) fn have_made(&self, registers: &Registers) -> bool {
+        registers.argument(KEY_ARGUMENT) == self.key
+    }
+
+    /// Says whether nobody runs in a process's memory beside it.
+    pub(super) fn is_alone(&self, tid: Tid) -> bool {
+        !lock(&self.mates).contains(&tid)
     }
 
     /// A process has a child in its memory; `alone` says that nobody else runs there meanwhile.
@@ -205,6 +233,7 @@ impl Sites {
     /// A process has got memory of its own, or is gone.
     pub(super) fn part(&self, tid: Tid) {
         lock(&self.mates).remove(&tid);
+        lock(&self.programs).remove(&tid);
     }
 
     /// Where a task goes on that has faulted in a stub, because the path cannot be read or the stack has ended: what stood
@@ -221,51 +250,49 @@ impl Sites {
     }
 }
 
-/// Gives places in a file's code stubs, as far as there is room.
-fn equip(
-    files: &mut Files,
-    code: &Mapping,
-    places: &[Place],
-    key: u64,
-    waits: impl Fn() -> bool,
-) -> Option<()> {
-    let tid = files.tid;
-    if code.kind != Kind::READABLE | Kind::EXECUTABLE {
-        return None;
+/// A process whose program has just begun, or loaded its libraries.
+struct Fresh<'a> {
+    sites: &'a Sites,
+    files: &'a mut Files,
+    switches: &'a mut Switches,
+    wanted: Wanted,
+    program: Program,
+}
+
+impl Fresh<'_> {
+    /// Gives the places in a file's code stubs, of one program or all.
+    fn change(&mut self, code: &Mapping, of: Option<Program>) {
+        let Some(plan) = self.plan(code, of) else { return };
+        if let Some(start) = self.files.start.filter(|_| plan.is_whole) {
+            lock(&self.sites.known).note(self.program, start, code, &plan.page);
+        }
+        self.carry_out(plan);
     }
-    let here: Vec<(u64, &Site)> = places
-        .iter()
-        .filter_map(|(offset, site)| {
-            let after = (code.range.start + offset).checked_sub(code.offset)?;
-            code.range.contains(&after).then_some((after, site))
-        })
-        .collect();
-    let mut found = vec![[0; SITE]; here.len()];
-    let (mut page, start) = ([0; PAGE], code.range.end.checked_sub(PAGE as u64)?);
-    let sites = here.iter().map(|(after, _)| after - SITE as u64).zip(&mut found);
-    let mut pieces: Vec<(u64, &mut [u8])> =
-        sites.map(|(at, bytes)| (at, bytes.as_mut_slice())).collect();
-    pieces.push((start, &mut page));
-    ptrace::read_pieces(tid, &mut pieces).ok()?;
-    // The others have theirs.
-    let here = here.into_iter().zip(found).filter(|((_, site), found)| site.code() == *found);
-    let room = Room::of(start, &page, key);
-    let stubs =
-        here.zip(room).map_while(|(((after, site), _), at)| stub::stub(at, after, site, key));
-    let stubs: Vec<Stub> = stubs.collect();
-    let lowest = stubs.last()?.at;
-    let memory = files.memory()?;
-    // The memory is of whom it was opened for.
-    if !waits() {
-        return None;
+
+    /// The same, if the code is what it is expected to be, where it is.
+    fn change_expected(&mut self, code: &Mapping, of: Option<Program>) -> bool {
+        let is_code = |plan: &Plan| {
+            plan.is_whole && lock(&self.sites.known).is_page(code.file, &plan.page)
+        };
+        let Some(plan) = self.plan(code, of).filter(is_code) else { return false };
+        self.carry_out(plan);
+        true
     }
-    // Upwards, as one piece.
-    let code: Vec<u8> = stubs.iter().rev().flat_map(|stub| stub.bytes).collect();
-    memory.write_all_at(&code, lowest).ok()?;
-    for stub in &stubs {
-        memory.write_all_at(&stub.jump, stub.site).ok()?;
+
+    fn plan(&self, code: &Mapping, of: Option<Program>) -> Option<Plan> {
+        let places = lock(&self.sites.known).places(code.file, of);
+        Plan::of(self.files.tid, code, &places, self.sites.key)
     }
-    Some(())
+
+    fn carry_out(&mut self, plan: Plan) {
+        let stubs: Vec<Stub> =
+            plan.carry_out(self.files, self.wanted, || true).unwrap_or_default();
+        for stub in &stubs {
+            if let Some(kind) = stub.kind.filter(|kind| *kind != switch::Kind::Number) {
+                self.switches.add(stub.at, kind, self.wanted.has(stub));
+            }
+        }
+    }
 }
 
 fn has_one_thread(tid: Tid) -> bool {

@@ -18,27 +18,30 @@
 //! after:  jmp  SITE               ; behind the site's own syscall
 //! ```
 //! A `syscall` instruction changes `rcx` and `r11`, so they are free, and `eax` is known. What is looked at is in
-//! [`look`](super::look); the stub for a number, which makes no call, in [`number`](super::number).
+//! [`look`](super::look). Stubs with a [`switch`](super::switch) differ in what is between the second line and `plain`.
 
 use std::ops::Range;
 
 use pidns_sys::abi;
 
-use super::code::{Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, SYSCALL, jump};
-use super::{look, number};
+use super::code::{Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, NOP, SYSCALL, jump};
+use super::switch::{self, Kind};
+use super::{birth, look, number, peek};
 
 /// The length of a stub.
 pub(super) const SIZE: usize = 128;
 
 /// Where a stub makes the call as it would have been made.
-pub(super) const PLAIN: usize = OTHER - NOP.len() - EXCHANGED;
+pub(super) const PLAIN: usize = OTHER - 1 - EXCHANGED;
 /// Where it makes any call as it would have been made.
 const OTHER: usize = AFTER - SYSCALL.len();
 /// Where it ends.
 pub(super) const AFTER: usize = SIZE - EXCHANGED;
 
+/// Where in a stub a call that is not let pass may end.
+pub(super) const CALLS: [usize; 2] = [AFTER, switch::END - 1];
+
 const MOV_EDI: u8 = 0xbf;
-const NOP: [u8; 1] = [0x90];
 
 /// The code of a call site, up to its `syscall`.
 pub(super) const SITE: usize = EXCHANGED + SYSCALL.len();
@@ -83,7 +86,8 @@ pub(super) struct Stub {
     pub(super) site: u64,
     /// What is put at the start of the site.
     pub(super) jump: [u8; EXCHANGED],
-    call: i64,
+    /// Of its switch, if it has one.
+    pub(super) kind: Option<Kind>,
     /// What in it may fault, and how far the stack has been moved then.
     faults: Vec<(usize, u8)>,
 }
@@ -95,31 +99,30 @@ pub(super) fn stub(at: u64, after: u64, site: &Site, key: u64) -> Option<Stub> {
     code.add(&[0x3d]); // cmp eax, ..
     let call = i32::try_from(site.call).ok()?;
     code.add(&call.to_le_bytes());
-    if knows_number(site.call) {
-        number::ask(&mut code);
-    } else {
-        code.branch(JNE, OTHER);
-        match site.call {
-            abi::SYS_rt_sigaction => look::action(&mut code),
-            _ => look::path(&mut code, site.call),
+    let kind = Kind::of(site.call);
+    match kind {
+        Some(Kind::Number) => number::ask(&mut code),
+        Some(Kind::Birth) => birth::ask(&mut code, site.call, key),
+        Some(Kind::Peek) => peek::ask(&mut code, key),
+        None => {
+            code.branch(JNE, OTHER);
+            match site.call {
+                abi::SYS_rt_sigaction => look::action(&mut code),
+                _ => look::path(&mut code, site.call),
+            }
+            code.call_with(call, key);
+            code.branch(JMP_SHORT, AFTER);
         }
-        code.call_with(call, key);
-        code.branch(JMP_SHORT, AFTER);
     }
     code.finish(PLAIN);
     code.set_call(call);
     // Else it would be a site itself.
-    code.add(&NOP);
+    code.add(&[NOP]);
     code.add(&SYSCALL);
     code.add(&jump(at + AFTER as u64, after)?);
     let Code { bytes, faults, .. } = code;
-    let (call, site) = (site.call, after.checked_sub(SITE as u64)?);
-    Some(Stub { bytes, at, site, jump: jump(site, at)?, call, faults })
-}
-
-/// The stub of such a call is to know the answer.
-fn knows_number(call: i64) -> bool {
-    call == abi::SYS_getpid
+    let site = after.checked_sub(SITE as u64)?;
+    Some(Stub { bytes, at, site, jump: jump(site, at)?, kind, faults })
 }
 
 /// The stub that these bytes at the address `at` are.
@@ -130,14 +133,17 @@ pub(super) fn recognise(at: u64, bytes: &[u8; SIZE], key: u64) -> Option<Stub> {
     let call = i64::from(word(EXCHANGED + 1..2 * EXCHANGED)?);
     let site = Site { call, before: bytes[..EXCHANGED].try_into().ok()? };
     stub(at, after, &site, key).filter(|stub| {
-        let own = if knows_number(call) { number::WORD..number::CALL_END } else { 0..0 };
+        let own = stub.kind.map_or(0..0, |_| switch::WORD..switch::END);
         (0..SIZE).all(|index| own.contains(&index) || stub.bytes[index] == bytes[index])
     })
 }
 
 impl Stub {
-    pub(super) fn is_for_number(&self) -> bool {
-        knows_number(self.call)
+    /// Has its switch turned on from the beginning.
+    pub(super) fn turn_on(&mut self) {
+        if let Some(kind) = self.kind {
+            self.bytes[switch::WORD..switch::END].copy_from_slice(&kind.on(0));
+        }
     }
 
     /// Where a task goes on that has faulted at this offset: its call is asked about, and it is the kernel that fails it.

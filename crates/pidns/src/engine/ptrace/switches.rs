@@ -1,0 +1,81 @@
+//! Call sites that see to themselves, and when they do: what [`site`](super::site) has to be told of processes.
+//!
+//! A place whose calls we answer gets a stub when it has made some. A stub with a switch is turned on while its process is
+//! alone in its memory: when a program has been loaded, and at stops after somebody was in the memory too.
+
+use pidns_core::{ChildSubreaper, Pid};
+use pidns_sys::ptrace::Tid;
+
+use super::call::{self, Entry};
+use super::site::{Begun, Sites, Switches, Wanted};
+use super::task::Process;
+use super::tracer::Tracer;
+
+/// A program begins at `start`, with its stack ending at `stack`. Its process has one thread, and memory of its own.
+pub(super) fn begin(tracer: &mut Tracer, tid: Tid, start: u64, stack: u64) {
+    equip(tracer, tid, |sites, begun, switches, wanted| {
+        sites.begin(begun, switches, tid, (start, stack), wanted);
+    });
+}
+
+/// It has loaded its libraries.
+pub(super) fn have_loaded(tracer: &mut Tracer, tid: Tid) {
+    equip(tracer, tid, |sites, begun, switches, wanted| {
+        sites.have_loaded(begun, switches, tid, wanted);
+    });
+}
+
+fn equip(
+    tracer: &mut Tracer,
+    tid: Tid,
+    with: impl FnOnce(&Sites, &mut Begun, &mut Switches, Wanted),
+) {
+    let wanted = Wanted::alone(!may_adopt(tracer, tid));
+    let Tracer { shared, begun, tasks, processes, .. } = tracer;
+    let process = tasks.get(&tid).and_then(|task| processes.get_mut(&task.process));
+    if let (Some(sites), Some(process)) = (&shared.sites, process) {
+        with(sites, begun, &mut process.switches, wanted);
+    }
+}
+
+/// A process may have children, by core, that the host does not know as its own.
+fn may_adopt(tracer: &Tracer, tid: Tid) -> bool {
+    let adopts = |process: &Process| process.is_init() || process.adopted > 0;
+    let collects = |id| tracer.set.child_subreaper(id) == Ok(ChildSubreaper::Yes);
+    tracer.process_of(tid).is_some_and(adopts) || tracer.id(tid).is_some_and(collects)
+}
+
+/// A process with one thread makes a call that a stub can see to: its place is to have one if it makes many, and if it has one,
+/// that has a switch.
+pub(super) fn note(tracer: &mut Tracer, entry: &Entry) {
+    let Tracer { shared, tasks, processes, .. } = tracer;
+    let process = tasks.get(&entry.tid).and_then(|task| processes.get_mut(&task.process));
+    let (Some(sites), Some(process)) = (&shared.sites, process) else { return };
+    let after = entry.registers.instruction_pointer();
+    if is_alone(sites, process, entry.tid)
+        && !sites.note_switch(&mut process.switches, entry.tid, after)
+    {
+        call::learn(tracer, entry);
+    }
+}
+
+fn is_alone(sites: &Sites, process: &Process, tid: Tid) -> bool {
+    !process.borrows_memory && process.threads.len() == 1 && sites.is_alone(tid)
+}
+
+/// A task has stopped. Its process's switches are turned on, if they can be and are not.
+pub(super) fn turn_on(tracer: &mut Tracer, tid: Tid) {
+    let is_wanted = |process: &Process| process.switches.are_wanted();
+    if !tracer.process_of(tid).is_some_and(is_wanted) {
+        return;
+    }
+    let peeks = !may_adopt(tracer, tid);
+    let number = tracer.id(tid).and_then(|id| tracer.set.getpid(id).ok());
+    let Tracer { shared, tasks, processes, .. } = tracer;
+    let process = tasks.get(&tid).and_then(|task| processes.get_mut(&task.process));
+    if let (Some(sites), Some(process)) = (&shared.sites, process)
+        && is_alone(sites, process, tid)
+    {
+        process.switches.turn_on(tid, Pid::raw_or_zero(number), peeks);
+    }
+}
