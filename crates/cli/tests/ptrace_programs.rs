@@ -294,6 +294,31 @@ fn waits_and_what_is_done_with_sigchld() {
     assert_eq!(ended(command.arg(&program)), (0, outside, String::new()));
 }
 
+/// Places in the C library make children by themselves, and their makers do not stop for that.
+#[test]
+fn children_of_vfork_and_posix_spawn_have_the_numbers_that_their_makers_get() {
+    let Some(directory) = with_program("births") else { return };
+    let outside = ended(&mut Command::new(directory.path().join("births"))).1;
+    assert!(outside.contains("after threads, posix_spawn: 4 of 4\n"), "{outside}");
+    assert_eq!(inside(&directory, &["./births"]), outside);
+    // No number is left for another one.
+    let refused = "before: 4 of 4\nat the limit: -1 Resource temporarily unavailable, child 0\n\
+        303 were made, and 303 found\nand then: 4 of 4\n";
+    assert_eq!(inside(&directory, &["./births", "limit"]), refused);
+}
+
+/// Places in the C library look by themselves whether there is a child to be waited for.
+#[test]
+fn waits_that_do_not_wait_find_what_there_is() {
+    let Some(directory) = with_program("peeks") else { return };
+    let outside = ended(&mut Command::new(directory.path().join("peeks"))).1;
+    assert!(outside.ends_with("filtered: -1, ECHILD 1\n"), "{outside}");
+    assert_eq!(inside(&directory, &["./peeks"]), outside);
+    let nested = inside(&directory, &["./peeks", "nest"]);
+    let found = "number 1: an orphan, 1, 9\nnumber 1: 0\nits namespace: -1, ENOMEM 1\n";
+    assert!(nested.ends_with(found), "{nested}");
+}
+
 /// Who has another user, or one of another user namespace.
 #[test]
 fn users_may_signal_whom_they_may_outside() {

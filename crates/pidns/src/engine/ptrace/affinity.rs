@@ -129,7 +129,8 @@ impl Affinity {
         }
         let bound = self.bound.iter().find(|(tid, _)| *tid == maker).map(|(_, set)| set.clone());
         let is_fellow = bound.is_some() && self.crowded.is_none();
-        let (Some(own), Ok(now)) = (bound.or_else(|| cpu::allowed(Some(maker)).ok()), cpu::allowed(Some(child)))
+        let (Some(own), Ok(now)) =
+            (bound.or_else(|| cpu::allowed(Some(maker)).ok()), cpu::allowed(Some(child)))
         else {
             return;
         };

@@ -47,6 +47,9 @@ pub(super) fn publish(
         let _ = memory::write_i32(parent, newborn.parent_tid, newborn.number);
     }
     if let Some(status) = tracer.stillborn.remove(&child) {
+        if let Some(maker) = tracer.processes.get_mut(&own) {
+            maker.strangers = maker.strangers.saturating_sub(1);
+        }
         exit::ended(tracer, child, status);
     }
 }
@@ -65,7 +68,9 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
             }
         }
     }
-    if !newborn.is_thread && let Some(sites) = &tracer.shared.sites {
+    if !newborn.is_thread
+        && let Some(sites) = &tracer.shared.sites
+    {
         sites.inherit(own, child);
     }
     let Some(creator) = tracer.processes.get_mut(&own) else { return };
@@ -75,7 +80,7 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
     }
     let parent = if newborn.shares_parent { creator.parent } else { own };
     let (filters, in_proc) = (creator.filters, creator.in_proc.clone());
-    let ignores_children = creator.ignores_children;
+    let (ignores_children, is_filtered) = (creator.ignores_children, creator.is_filtered);
     let stops_at_end = creator.stops_at_end;
     let borrows_memory = newborn.shares_memory;
     let switches = creator.switches.clone();
@@ -84,6 +89,7 @@ fn enlist(tracer: &mut Tracer, own: Tid, child: Tid, newborn: &Newborn) {
         filters,
         in_proc,
         ignores_children,
+        is_filtered,
         borrows_memory,
         switches,
         stops_at_end,
@@ -115,10 +121,12 @@ pub(super) fn describe(tracer: &Tracer, tid: Tid, parent: Tid) -> Option<Process
         number: tracer.set.getpid(id).ok(),
         parent,
         adopted: 0,
+        strangers: 0,
         threads: [tid].into(),
         filters: Default::default(),
         in_proc: None,
         ignores_children: false,
+        is_filtered: false,
         borrows_memory: false,
         suspends: None,
         switches: Switches::default(),
@@ -142,7 +150,7 @@ pub(super) fn begins(tracer: &mut Tracer, stopped: &Stopped) -> bool {
     if let Some(process) = tracer.process_of_mut(tid) {
         process.switches.rename(tid, own);
         if process.is_init() {
-            process.switches.adopt(tid);
+            process.switches.end_peeks(tid);
         }
     }
     if birth.child_tid != 0 {
@@ -201,6 +209,14 @@ fn told_by_host(tracer: &mut Tracer, child: Tid, registers: &Registers) {
     }
 }
 
+/// A task has ended that nobody has told of. If its maker does not, it is a zombie of its.
+pub(super) fn lost(tracer: &mut Tracer, tid: Tid) {
+    let Some(parent) = host::parent(tid) else { return };
+    if let Some(process) = tracer.processes.get_mut(&parent) {
+        process.strangers += 1;
+    }
+}
+
 fn reserve(tracer: &mut Tracer, maker: Tid) -> Result<Newborn, Errno> {
     let id = tracer.id(maker).ok_or(Errno::SRCH)?;
     let args = CloneArgs::from_legacy(u64::from(BIRTH_FLAGS)).map_err(errno)?;
@@ -246,4 +262,3 @@ pub(super) fn refuse(stopped: Stopped) {
     let _ = ptrace::signal_process(stopped.tid(), abi::SIGKILL);
     stopped.run();
 }
-

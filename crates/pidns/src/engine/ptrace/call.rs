@@ -377,6 +377,7 @@ pub(super) fn dispatch(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         | abi::SYS_clock_settime
         | abi::SYS_clock_adjtime
         | abi::SYS_perf_event_open
+        | abi::SYS_seccomp
         | abi::SYS_prctl => other::enter(tracer, entry),
         // A guest's own filter answered RET_TRACE, and there is no tracer of its: seccomp(2).
         _ => Err(Errno::NOSYS),

@@ -9,13 +9,13 @@
 //! `ENOSYS`, as by a kernel or container without it.
 
 use pidns_core::{CloneArgs, Pid};
-use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::ptrace::Tid;
+use pidns_sys::ptrace::regs::Registers;
 use pidns_sys::{Errno, abi};
 
+use super::birth;
 use super::call::{Entry, Handled, Outcome, errno, negated};
 use super::guest::Guest;
-use super::birth;
 use super::task::{After, Newborn, Pending, Phase, Task, TidAddress};
 use super::tracer::Tracer;
 use super::{ids, memory, namespaces, robust, switches};

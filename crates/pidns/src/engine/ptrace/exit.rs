@@ -24,6 +24,7 @@ pub(super) fn ended(tracer: &mut Tracer, tid: Tid, status: ExitStatus) {
         if !tracer.zombies.contains_key(&tid) {
             // Killed before its parent has told of it.
             tracer.stillborn.insert(tid, status);
+            birth::lost(tracer, tid);
         }
         // A zombie whose parent on the host went before it was collected is collected here.
         return become_ghost(tracer, tid);

@@ -94,7 +94,8 @@ fn trapped(rules: &mut Vec<Rule>, ours: Verdict, key: Option<u64>) {
 
 /// A call passes that has the key, and this argument: the tests of a rule, before those for all others.
 fn keyed(argument: u8, value: u32, key: Option<u64>) -> Vec<(Test, Verdict)> {
-    let tests = |key| [(Neither(argument, value, value), Trace), (Exactly(KEY_ARGUMENT, key), Allow)];
+    let tests =
+        |key| [(Neither(argument, value, value), Trace), (Exactly(KEY_ARGUMENT, key), Allow)];
     key.into_iter().flat_map(tests).collect()
 }
 
@@ -246,6 +247,7 @@ fn by_command(rules: &mut Vec<Rule>) {
         abi::PR_SCHED_CORE,
         abi::PR_SET_DUMPABLE,
         abi::PR_GET_TID_ADDRESS,
+        abi::PR_SET_SECCOMP,
     ];
     rules.push(rule(abi::SYS_prctl, &traced(0, &options.map(i64::from)), Allow));
     let credentials = [abi::SO_PEERCRED, abi::SO_PASSCRED];
@@ -301,7 +303,8 @@ fn refused(rules: &mut Vec<Rule>) {
     }
     // A listener could let a call continue past this filter.
     let listener = [(Has(1, abi::SECCOMP_FILTER_FLAG_NEW_LISTENER), Fail(abi::EBUSY as u16))];
-    rules.push(rule(abi::SYS_seccomp, &listener, Allow));
+    // Not for a number: the guest's own filter need not know of what we make of its calls.
+    rules.push(rule(abi::SYS_seccomp, &listener, Trace));
     // The kernel compares the futex word with the number that it knows the owner by.
     let pi = [
         abi::FUTEX_LOCK_PI,

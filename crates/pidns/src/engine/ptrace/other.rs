@@ -7,7 +7,7 @@ use pidns_sys::{Errno, abi, privilege};
 use super::call::{Entry, Handled, Outcome, errno};
 use super::task::{After, Meaning};
 use super::tracer::Tracer;
-use super::{ids, memory, session};
+use super::{ids, memory, session, switches};
 
 pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.registers.call() {
@@ -42,6 +42,7 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
             Ok(Outcome::Then(After::Restore))
         }
         abi::SYS_prctl => prctl(tracer, entry),
+        abi::SYS_seccomp => Ok(filters(tracer, entry)),
         _ => task_argument(tracer, entry, 0),
     }
 }
@@ -119,16 +120,24 @@ fn exchange_number(tracer: &Tracer, entry: &Entry, at: u64) -> Handled {
     Ok(Outcome::Then(After::Undo(at, before.to_vec())))
 }
 
+/// A guest is about to install a filter of its own.
+fn filters(tracer: &mut Tracer, entry: &Entry) -> Outcome {
+    switches::end_peeks(tracer, entry.tid);
+    if let Some(process) = tracer.process_of_mut(entry.tid) {
+        process.is_filtered = true;
+    }
+    Outcome::Native
+}
+
 fn prctl(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match entry.int(0) {
         abi::PR_SET_CHILD_SUBREAPER => {
             let mark = if entry.long(1) == 0 { ChildSubreaper::No } else { ChildSubreaper::Yes };
             tracer.set.set_child_subreaper(entry.id, mark).map_err(errno)?;
-            if let Some(process) = tracer.process_of_mut(entry.tid) {
-                process.switches.adopt(entry.tid);
-            }
+            switches::end_peeks(tracer, entry.tid);
             Ok(Outcome::Done(0))
         }
+        abi::PR_SET_SECCOMP => Ok(filters(tracer, entry)),
         abi::PR_GET_CHILD_SUBREAPER => {
             let mark = tracer.set.child_subreaper(entry.id).map_err(errno)?;
             memory::write_i32(entry.tid, entry.long(1), i32::from(mark == ChildSubreaper::Yes))?;

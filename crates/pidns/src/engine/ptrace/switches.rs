@@ -5,6 +5,7 @@
 
 use pidns_core::{ChildSubreaper, Pid};
 use pidns_sys::ptrace::Tid;
+use pidns_sys::ptrace::regs::Registers;
 
 use super::call::{self, Entry};
 use super::site::{Begun, Sites, Switches, Wanted};
@@ -30,7 +31,7 @@ fn equip(
     tid: Tid,
     with: impl FnOnce(&Sites, &mut Begun, &mut Switches, Wanted),
 ) {
-    let wanted = Wanted::alone(!may_adopt(tracer, tid));
+    let wanted = Wanted::alone(may_peek(tracer, tid));
     let Tracer { shared, begun, tasks, processes, .. } = tracer;
     let process = tasks.get(&tid).and_then(|task| processes.get_mut(&task.process));
     if let (Some(sites), Some(process)) = (&shared.sites, process) {
@@ -38,11 +39,19 @@ fn equip(
     }
 }
 
-/// A process may have children, by core, that the host does not know as its own.
-fn may_adopt(tracer: &Tracer, tid: Tid) -> bool {
+/// A process has no children, by core, that the host does not know as its own, and no filter that lets it wait in one way only.
+fn may_peek(tracer: &Tracer, tid: Tid) -> bool {
     let adopts = |process: &Process| process.is_init() || process.adopted > 0;
     let collects = |id| tracer.set.child_subreaper(id) == Ok(ChildSubreaper::Yes);
-    tracer.process_of(tid).is_some_and(adopts) || tracer.id(tid).is_some_and(collects)
+    tracer.process_of(tid).is_some_and(|process| !adopts(process) && !process.is_filtered)
+        && tracer.id(tid).is_some_and(|id| !collects(id))
+}
+
+/// A process is about to become one that may not peek.
+pub(super) fn end_peeks(tracer: &mut Tracer, tid: Tid) {
+    if let Some(process) = tracer.process_of_mut(tid) {
+        process.switches.end_peeks(tid);
+    }
 }
 
 /// A process with one thread makes a call that a stub can see to: its place is to have one if it makes many, and if it has one,
@@ -63,13 +72,29 @@ fn is_alone(sites: &Sites, process: &Process, tid: Tid) -> bool {
     !process.borrows_memory && process.threads.len() == 1 && sites.is_alone(tid)
 }
 
-/// A task has stopped. Its process's switches are turned on, if they can be and are not.
+/// A task has stopped where it may be in a stub.
+pub(super) fn interrupted(tracer: &mut Tracer, tid: Tid) {
+    let Tracer { shared, tasks, processes, .. } = &*tracer;
+    let process = tasks.get(&tid).and_then(|task| processes.get(&task.process));
+    let (Some(sites), Some(process)) = (&shared.sites, process) else { return };
+    if process.switches.is_empty() {
+        return;
+    }
+    if let Ok(registers) = Registers::of(tid)
+        && let Some(new) = sites.after_interrupt(&process.switches, tid, &registers)
+    {
+        let _ = new.store(tid);
+    }
+    turn_on(tracer, tid);
+}
+
+/// A task has stopped, and is in no stub. Its process's switches are turned on, if they can be and are not.
 pub(super) fn turn_on(tracer: &mut Tracer, tid: Tid) {
     let is_wanted = |process: &Process| process.switches.are_wanted();
     if !tracer.process_of(tid).is_some_and(is_wanted) {
         return;
     }
-    let peeks = !may_adopt(tracer, tid);
+    let peeks = may_peek(tracer, tid);
     let number = tracer.id(tid).and_then(|id| tracer.set.getpid(id).ok());
     let Tracer { shared, tasks, processes, .. } = tracer;
     let process = tasks.get(&tid).and_then(|task| processes.get_mut(&task.process));

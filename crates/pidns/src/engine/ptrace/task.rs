@@ -328,6 +328,8 @@ pub(super) struct Process {
     pub(super) parent: Tid,
     /// Children, by core, that the kernel does not have as such. Their ends have to be told by us.
     pub(super) adopted: u32,
+    /// Children, by the kernel, that have ended and that core has never had.
+    pub(super) strangers: u32,
     pub(super) threads: BTreeSet<Tid>,
     /// Which filters it has beyond the first, in the order of [`Filter::ALL`].
     pub(super) filters: [bool; Filter::ALL.len()],
@@ -341,6 +343,8 @@ pub(super) struct Process {
     pub(super) suspends: Option<Tid>,
     /// The code in its memory that depends on who runs there.
     pub(super) switches: Switches,
+    /// It may have a filter of its own.
+    pub(super) is_filtered: bool,
     /// It stops before its end: see [`robust`](super::robust).
     pub(super) stops_at_end: bool,
     /// Its children that ended last, with the numbers by which it knew them: a SIGCHLD may tell of one that is gone.

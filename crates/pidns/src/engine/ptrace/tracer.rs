@@ -187,7 +187,7 @@ impl Tracer {
         }
         if matches!(stop, Stop::Signal(_) | Stop::Group(_) | Stop::Trap) {
             call::catch_up(self, &stopped);
-            switches::turn_on(self, stopped.tid());
+            switches::interrupted(self, stopped.tid());
         }
         match stop {
             Stop::Seccomp => call::enter(self, stopped),

@@ -34,7 +34,7 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
     match outcome {
         Err(pidns_core::Errno::ECHILD) => Err(Errno::CHILD),
         Ok(WaitOutcome::Nothing) if only_ends => {
-            if entry.registers.call() == abi::SYS_wait4 {
+            if looks_for_any(entry) {
                 switches::note(tracer, entry);
                 switches::turn_on(tracer, entry.tid);
             }
@@ -45,6 +45,11 @@ pub(super) fn enter(tracer: &mut Tracer, entry: &mut Entry) -> Handled {
         }
         _ => native(tracer, entry),
     }
+}
+
+/// Says whether it is a call that its place can make by itself, if it often finds nothing.
+fn looks_for_any(entry: &Entry) -> bool {
+    entry.registers.call() == abi::SYS_wait4 && (entry.int(0), entry.int(2)) == (-1, abi::WNOHANG)
 }
 
 /// What core would say at once.
@@ -59,10 +64,13 @@ fn peek(
 
 /// Whether a wait that blocks can end in no other way than with a signal for the caller. The end of a child is told by
 /// SIGCHLD, which a tracee stops for even if it does nothing by default; unless it is ignored, or blocked, or another thread
-/// may take it, or the child is one of those that tell by another signal or none.
+/// may take it, or the child is one of those that tell by another signal or none; or has been a zombie for long, which core
+/// does not know.
 fn is_signalled(tracer: &Tracer, tid: Tid, options: WaitOptions) -> bool {
     let plain = (WaitOptions::EXITED | WaitOptions::NOWAIT).contains(options);
-    let alone = |process: &Process| process.threads.len() == 1 && !process.ignores_children;
+    let alone = |process: &Process| {
+        process.threads.len() == 1 && !process.ignores_children && process.strangers == 0
+    };
     plain
         && tracer.process_of(tid).is_some_and(alone)
         && ptrace::signal_mask(tid).is_ok_and(|mask| !mask.contains(Signal::CHLD))
@@ -268,6 +276,13 @@ fn told(tracer: &mut Tracer, tid: Tid, wait: &Wait, result: i64) -> Conclusion {
     }
     let Some(caller) = tracer.id(tid) else { return unchanged };
     let number = tracer.number_of(caller, host);
+    if number == 0 && !peek {
+        // Nobody was told of it: it was refused, or killed before it had begun.
+        if let Some(process) = tracer.process_of_mut(tid) {
+            process.strangers = process.strangers.saturating_sub(1);
+        }
+        return Conclusion::Again;
+    }
     if let Some(report) = report(tracer, caller, number, peek) {
         correct(tid, wait, &report);
     }

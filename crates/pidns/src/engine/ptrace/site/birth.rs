@@ -10,6 +10,7 @@
 //! stack, nothing can be kept there.
 
 use pidns_sys::abi;
+use pidns_sys::ptrace::regs::Registers;
 
 use super::code::{Code, JE, JLE, JMP_SHORT, JNE, NOP, RCX_IS_ZERO};
 use super::stub::{AFTER, PLAIN};
@@ -105,6 +106,25 @@ pub(super) fn ask(code: &mut Code, call: i64, key: u64) {
     code.branch(RCX_IS_ZERO, PLAIN);
     code.add(&[0x48, 0x63, 0xc1]); // movsxd rax, ecx
     code.branch(JMP_SHORT, AFTER);
+}
+
+/// Does with the registers what the stub does after its call.
+pub(super) fn restore(registers: &mut Registers, call: i64) {
+    registers.set_argument(super::KEY_ARGUMENT, 0);
+    match call {
+        abi::SYS_vfork => registers.set_argument(0, registers.argument(2)),
+        abi::SYS_clone => registers.set_argument(0, u64::from(WISHED)),
+        _ => {
+            registers.set_argument(0, registers.argument(3));
+            registers.set_argument(1, u64::from(CLONE_ARGS));
+        }
+    }
+}
+
+/// The number in such a word.
+pub(super) fn number(word: &Word) -> i32 {
+    let [_, _, _, a, b, c, d, _] = *word;
+    i32::from_le_bytes([a, b, c, d])
 }
 
 /// clone3(2) with nothing but what posix_spawn(3) asks for. Where the struct ends is looked at before a register is lost.

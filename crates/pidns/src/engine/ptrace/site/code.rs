@@ -32,11 +32,13 @@ pub(super) struct Code {
     pub(super) at: usize,
     /// What may fault, and how far the stack has been moved then.
     pub(super) faults: Vec<(usize, u8)>,
+    /// Where it ended when it last entered the kernel.
+    pub(super) entered: usize,
 }
 
 impl Code {
     pub(super) fn new() -> Self {
-        Self { bytes: [TRAP; SIZE], at: 0, faults: Vec::new() }
+        Self { bytes: [TRAP; SIZE], at: 0, faults: Vec::new(), entered: 0 }
     }
 
     pub(super) fn add(&mut self, bytes: &[u8]) {
@@ -78,6 +80,7 @@ impl Code {
         self.add(&[0x49, 0xb9]); // mov r9, ..
         self.add(&key.to_le_bytes());
         self.add(&SYSCALL);
+        self.entered = self.at;
     }
 
     /// Makes the call with the key.

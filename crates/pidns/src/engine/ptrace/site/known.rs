@@ -80,12 +80,13 @@ impl Known {
         let places = self.files.get(&file).map(|code| &code.places);
         let asks = |programs: &[Program]| program.is_none_or(|program| programs.contains(&program));
         let of_program = places.into_iter().flatten().filter(|(_, programs)| asks(programs));
-        of_program.map(|(place, _)| place.clone()).collect()
+        of_program.map(|(place, _)| *place).collect()
     }
 
     /// The files, besides one, in which a program asks.
     pub(super) fn files(&self, program: Program, besides: Option<FileId>) -> Vec<FileId> {
-        let asks = |code: &Code| code.places.iter().any(|(_, programs)| programs.contains(&program));
+        let asks =
+            |code: &Code| code.places.iter().any(|(_, programs)| programs.contains(&program));
         let files = self.files.iter().filter(|(file, code)| Some(**file) != besides && asks(code));
         files.map(|(file, _)| *file).collect()
     }

@@ -209,6 +209,29 @@ impl Sites {
         switches.tell(child, after - after % SIZE as u64, result);
     }
 
+    /// Where a task goes on that is interrupted where a switch matters, since that may change meanwhile: at the switch, if it is
+    /// in that; with what it was [told](Self::tell), if it has not looked yet.
+    pub(super) fn after_interrupt(
+        &self,
+        switches: &Switches,
+        tid: Tid,
+        before: &Registers,
+    ) -> Option<Registers> {
+        let offset = (before.instruction_pointer() % SIZE as u64) as usize;
+        let at = before.instruction_pointer() - offset as u64;
+        if !switches.have(at) {
+            return None;
+        }
+        if (switch::WORD..switch::END).contains(&offset) {
+            let mut registers = *before;
+            registers.jump(at + switch::WORD as u64);
+            return Some(registers);
+        }
+        let number = switches.told(at)?;
+        let bytes = memory::read(tid, at).ok()?;
+        stub::recognise(at, &bytes, self.key)?.after_birth(offset, before, number)
+    }
+
     /// Says whether a task that stops for the first time was made by a call with the key.
     pub(super) fn have_made(&self, registers: &Registers) -> bool {
         registers.argument(KEY_ARGUMENT) == self.key
@@ -271,9 +294,8 @@ impl Fresh<'_> {
 
     /// The same, if the code is what it is expected to be, where it is.
     fn change_expected(&mut self, code: &Mapping, of: Option<Program>) -> bool {
-        let is_code = |plan: &Plan| {
-            plan.is_whole && lock(&self.sites.known).is_page(code.file, &plan.page)
-        };
+        let is_code =
+            |plan: &Plan| plan.is_whole && lock(&self.sites.known).is_page(code.file, &plan.page);
         let Some(plan) = self.plan(code, of).filter(is_code) else { return false };
         self.carry_out(plan);
         true
@@ -285,8 +307,7 @@ impl Fresh<'_> {
     }
 
     fn carry_out(&mut self, plan: Plan) {
-        let stubs: Vec<Stub> =
-            plan.carry_out(self.files, self.wanted, || true).unwrap_or_default();
+        let stubs: Vec<Stub> = plan.carry_out(self.files, self.wanted, || true).unwrap_or_default();
         for stub in &stubs {
             if let Some(kind) = stub.kind.filter(|kind| *kind != switch::Kind::Number) {
                 self.switches.add(stub.at, kind, self.wanted.has(stub));

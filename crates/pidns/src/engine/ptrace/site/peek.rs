@@ -12,7 +12,8 @@ use super::stub::{AFTER, PLAIN};
 use super::switch::{self, WORD, Word};
 
 /// What it asks for.
-pub(in super::super) const OPTIONS: u32 = (abi::WEXITED | abi::WNOHANG | abi::WNOWAIT).cast_unsigned();
+pub(in super::super) const OPTIONS: u32 =
+    (abi::WEXITED | abi::WNOHANG | abi::WNOWAIT).cast_unsigned();
 
 fn word(first: [u8; 2]) -> Word {
     let [a, b] = first;
@@ -32,9 +33,11 @@ pub(super) fn off() -> Word {
 /// The rest of the stub.
 pub(super) fn ask(code: &mut Code, key: u64) {
     /// `r9`, `r8`, `r10`, `rdx`, `rsi`, `rdi`.
-    const PUSH: [&[u8]; 6] = [&[0x41, 0x51], &[0x41, 0x50], &[0x41, 0x52], &[0x52], &[0x56], &[0x57]];
+    const PUSH: [&[u8]; 6] =
+        [&[0x41, 0x51], &[0x41, 0x50], &[0x41, 0x52], &[0x52], &[0x56], &[0x57]];
     /// The same, backwards.
-    const POP: [&[u8]; 6] = [&[0x5f], &[0x5e], &[0x5a], &[0x41, 0x5a], &[0x41, 0x58], &[0x41, 0x59]];
+    const POP: [&[u8]; 6] =
+        [&[0x5f], &[0x5e], &[0x5a], &[0x41, 0x5a], &[0x41, 0x58], &[0x41, 0x59]];
     code.add(&off());
     code.add(&[0x83, 0xfa, abi::WNOHANG as u8]); // cmp edx, ..
     code.branch(JNE, PLAIN);

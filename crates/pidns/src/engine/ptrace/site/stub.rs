@@ -23,6 +23,7 @@
 use std::ops::Range;
 
 use pidns_sys::abi;
+use pidns_sys::ptrace::regs::Registers;
 
 use super::code::{Code, EXCHANGED, JMP_SHORT, JNE, MOV_EAX, NOP, SYSCALL, jump};
 use super::switch::{self, Kind};
@@ -88,6 +89,9 @@ pub(super) struct Stub {
     pub(super) jump: [u8; EXCHANGED],
     /// Of its switch, if it has one.
     pub(super) kind: Option<Kind>,
+    call: i64,
+    /// Where it goes on after the call with the key.
+    entered: usize,
     /// What in it may fault, and how far the stack has been moved then.
     faults: Vec<(usize, u8)>,
 }
@@ -120,9 +124,9 @@ pub(super) fn stub(at: u64, after: u64, site: &Site, key: u64) -> Option<Stub> {
     code.add(&[NOP]);
     code.add(&SYSCALL);
     code.add(&jump(at + AFTER as u64, after)?);
-    let Code { bytes, faults, .. } = code;
-    let site = after.checked_sub(SITE as u64)?;
-    Some(Stub { bytes, at, site, jump: jump(site, at)?, kind, faults })
+    let Code { bytes, faults, entered, .. } = code;
+    let (call, site) = (site.call, after.checked_sub(SITE as u64)?);
+    Some(Stub { bytes, at, site, jump: jump(site, at)?, kind, call, entered, faults })
 }
 
 /// The stub that these bytes at the address `at` are.
@@ -144,6 +148,24 @@ impl Stub {
         if let Some(kind) = self.kind {
             self.bytes[switch::WORD..switch::END].copy_from_slice(&kind.on(0));
         }
+    }
+
+    /// Where a task goes on that has made a child with this number and has not looked for that yet. It is at this offset.
+    pub(super) fn after_birth(
+        &self,
+        offset: usize,
+        before: &Registers,
+        number: i32,
+    ) -> Option<Registers> {
+        let is_maker = before.result() > 0 && (self.entered..AFTER).contains(&offset);
+        if self.kind != Some(Kind::Birth) || !is_maker {
+            return None;
+        }
+        let mut registers = *before;
+        birth::restore(&mut registers, self.call);
+        registers.set_result(i64::from(number));
+        registers.jump(self.at + AFTER as u64);
+        Some(registers)
     }
 
     /// Where a task goes on that has faulted at this offset: its call is asked about, and it is the kernel that fails it.
@@ -182,47 +204,98 @@ mod tests {
         assert!(Site::new(abi::SYS_openat, [MOV_EAX, a, b, c, d, 0xcd, 0x80]).is_none());
     }
 
+    const WITH_SWITCH: [i64; 5] =
+        [abi::SYS_getpid, abi::SYS_vfork, abi::SYS_clone, abi::SYS_clone3, abi::SYS_wait4];
+    const WITHOUT: [i64; 5] = [
+        abi::SYS_readlink,
+        abi::SYS_open,
+        abi::SYS_openat,
+        abi::SYS_newfstatat,
+        abi::SYS_rt_sigaction,
+    ];
+
+    fn stub_of(call: i64) -> Stub {
+        stub(AT, AFTER, &site(call, MOV_EAX, call as i32).unwrap(), KEY).unwrap()
+    }
+
+    /// The changes of one byte after which it is taken for the stub that it was, or one that has other bytes.
+    fn unnoticed(stub: &Stub) -> Vec<usize> {
+        let changed = |at: &usize| {
+            let mut bytes = stub.bytes;
+            bytes[*at] ^= 1;
+            // Some bytes say which site it is for: then it is a stub, for another one.
+            recognise(AT, &bytes, KEY).is_some_and(|other| other.bytes != bytes)
+        };
+        (0..SIZE).filter(changed).collect()
+    }
+
     #[test]
     fn a_stub_is_known_by_all_of_its_bytes_and_its_place() {
-        let paths = [abi::SYS_readlink, abi::SYS_open, abi::SYS_openat, abi::SYS_newfstatat];
-        for call in paths.into_iter().chain([abi::SYS_rt_sigaction]) {
-            let site = site(call, MOV_EAX, call as i32).unwrap();
-            let stub = stub(AT, AFTER, &site, KEY).unwrap();
+        for call in WITHOUT {
+            let stub = stub_of(call);
             assert!(recognise(AT, &stub.bytes, KEY).is_some());
             assert!(recognise(AT, &stub.bytes, KEY + 1).is_none());
-            for at in 0..SIZE {
-                let mut bytes = stub.bytes;
-                bytes[at] ^= 1;
-                // Some bytes say which site it is for: then it is a stub, for another one.
-                let other = recognise(AT, &bytes, KEY);
-                assert!(other.is_none_or(|other| other.bytes == bytes), "{at}");
-            }
-            let found = (0..SIZE).filter(|at| stub.after_fault(*at).is_some()).count();
-            assert_eq!(found, if call == abi::SYS_rt_sigaction { 3 } else { 2 });
+            assert!(unnoticed(&stub).is_empty());
         }
+    }
+
+    #[test]
+    fn a_stub_with_a_switch_is_known_whatever_that_is() {
+        for call in WITH_SWITCH {
+            let stub = stub_of(call);
+            assert!(recognise(AT, &stub.bytes, KEY).is_some());
+            assert_eq!(unnoticed(&stub), Vec::from_iter(switch::WORD..switch::END), "{call}");
+        }
+    }
+
+    #[test]
+    fn what_may_fault_is_left_by_the_plain_call() {
+        let faults = |call| {
+            let stub = stub_of(call);
+            (0..SIZE).filter_map(|at| stub.after_fault(at)).collect::<Vec<_>>()
+        };
+        for call in WITHOUT {
+            let found = faults(call);
+            assert_eq!(found.len(), if call == abi::SYS_rt_sigaction { 3 } else { 2 });
+            assert!(found.iter().all(|(to, _)| *to == PLAIN));
+        }
+        assert!(faults(abi::SYS_vfork).is_empty());
+        assert_eq!(faults(abi::SYS_clone3), [(PLAIN, 0); 4]);
+        let moved: Vec<u64> = faults(abi::SYS_wait4).into_iter().map(|(_, moved)| moved).collect();
+        assert_eq!(moved, [128, 136, 144, 152, 160, 168]);
     }
 
     #[test]
     fn a_stub_has_no_site() {
-        for call in [abi::SYS_readlink, abi::SYS_openat, abi::SYS_rt_sigaction] {
-            let site = site(call, MOV_EAX, call as i32).unwrap();
-            let stub = stub(AT, AFTER, &site, KEY).unwrap();
-            let mut windows = stub.bytes.windows(SITE);
-            assert!(windows.all(|code| Site::new(call, code.try_into().unwrap()).is_none()));
+        for call in WITHOUT.into_iter().chain(WITH_SWITCH) {
+            let mut stub = stub_of(call);
+            for on in [false, true] {
+                if on {
+                    stub.turn_on();
+                }
+                let is_site = |code: &[u8]| {
+                    let code: [u8; SITE] = code.try_into().unwrap();
+                    [call, abi::SYS_clone, abi::SYS_waitid]
+                        .iter()
+                        .any(|call| Site::new(*call, code).is_some())
+                };
+                // A number's own call is one: it never gets another stub, as it is in one.
+                let found = stub.bytes.windows(SITE).filter(|code| is_site(code)).count();
+                assert_eq!(found, usize::from(call == abi::SYS_getpid && !on), "{call}");
+            }
         }
     }
 
     #[test]
-    fn a_stub_for_a_number_is_known_whatever_the_number() {
-        let site = site(abi::SYS_getpid, MOV_EAX, abi::SYS_getpid as i32).unwrap();
-        let stub = stub(AT, AFTER, &site, KEY).unwrap();
-        for at in 0..SIZE {
-            let mut bytes = stub.bytes;
-            bytes[at] ^= 1;
-            let is_its_own = (number::WORD..number::CALL_END).contains(&at);
-            let other = recognise(AT, &bytes, KEY);
-            assert!(other.is_none_or(|other| is_its_own || other.bytes == bytes), "{at}");
-        }
+    fn only_functions_that_make_the_call_and_return_can_make_children() {
+        let vfork = [0x57, 0x3d, 1, 0xf0, 0xff, 0xff, 0x73, 1];
+        let clone = [0x48, 0x85, 0xc0, 0x7c, 0x18, 0x74, 1, 0xc3];
+        assert!(birth::is_function(abi::SYS_vfork, vfork));
+        assert!(birth::is_function(abi::SYS_clone, clone));
+        assert!(birth::is_function(abi::SYS_clone3, clone));
+        assert!(!birth::is_function(abi::SYS_vfork, clone));
+        assert!(!birth::is_function(abi::SYS_clone3, vfork));
+        assert!(!birth::is_function(abi::SYS_clone, [0x48, 0x85, 0xc0, 0x7c, 0x18, 0x74, 1, 0x90]));
     }
 
     #[test]

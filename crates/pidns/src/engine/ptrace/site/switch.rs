@@ -98,6 +98,11 @@ impl Switches {
         self.all.iter().any(|switch| switch.at == stub + WORD as u64)
     }
 
+    /// Says whether none is known.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Says whether some are off for no other reason than that they had to be.
     pub(in super::super) fn are_wanted(&self) -> bool {
         self.wanted
@@ -140,8 +145,8 @@ impl Switches {
         self.turn_off(tid, |kind| kind == Kind::Number);
     }
 
-    /// The process may get children that the host does not know as its own.
-    pub(in super::super) fn adopt(&mut self, tid: Tid) {
+    /// The process is not to peek any more.
+    pub(in super::super) fn end_peeks(&mut self, tid: Tid) {
         self.turn_off(tid, |kind| kind == Kind::Peek);
     }
 
@@ -151,6 +156,14 @@ impl Switches {
             let knows = switch.kind == Kind::Number && switch.word != number::off();
             knows.then(|| number::on(number))
         });
+    }
+
+    /// What the maker of a child was told in the stub at `stub`.
+    pub(super) fn told(&self, stub: u64) -> Option<i32> {
+        let at = stub + WORD as u64;
+        let switch =
+            self.all.iter().find(|switch| switch.at == at && switch.kind == Kind::Birth)?;
+        Some(birth::number(&switch.word)).filter(|number| *number != 0)
     }
 
     /// A child was made by the stub at `stub`: tells its maker's number for it, or negated errno, and turns that off.
