@@ -341,7 +341,7 @@ fn users_may_signal_whom_they_may_outside() {
 #[test]
 fn a_program_that_finds_the_key_deceives_itself_only() {
     let Some(directory) = with_program("key") else { return };
-    let found = "key, 50 go on\n1 lost, 0 collected\n5\n";
+    let found = "key, 50 go on\nmade one, 1: 6, reached 0\n1 lost, 0 collected\n5\n";
     let told = |output: &(i32, String, String)| (output.0, output.1.clone());
     let mut command = run(["--engine", "ptrace", "--timeout", "60s", "--", "./key", "100"]);
     let plain = told(&ended(command.current_dir(&directory)));

@@ -86,6 +86,29 @@ static int others(unsigned long found, struct action *ignore, int count) {
     return good;
 }
 
+/* Makes a child that stops once, as a call site would, whose number it gets from the host. Who has the host's numbers of its
+ * children reaches nobody by them. */
+static void makes(unsigned long found) {
+    static char stack[4096] __attribute__((aligned(16)));
+    const long flags = 0x100 | 0x4000 | 0x2000 | SIGCHLD; /* CLONE_VM, CLONE_VFORK, CLONE_PTRACE */
+    register unsigned long sixth __asm__("r9") = found;
+    long made = SYS_clone;
+    int status = 0;
+    __asm__ volatile("syscall\n\t"
+                     "test %%eax, %%eax\n\t"
+                     "jnz 1f\n\t"
+                     "mov $6, %%edi\n\t"
+                     "mov $60, %%eax\n\t" /* exit */
+                     "syscall\n"
+                     "1:"
+                     : "+a"(made)
+                     : "D"(flags), "S"(stack + sizeof stack), "d"(0), "r"(sixth)
+                     : "rcx", "r11", "memory");
+    int reached = made > 0 && kill((pid_t)made, 0) == 0;
+    pid_t child = waitpid(-1, &status, 0);
+    printf("made one, %d: %d, reached %d\n", child > 0 && kill(child, 0) < 0, WEXITSTATUS(status), reached);
+}
+
 int main(int argc, char **argv) {
     int rounds = argc > 1 ? atoi(argv[1]) : 100, lost = 0, collected = 0;
     for (int i = 0; i < 20; i++)
@@ -97,6 +120,7 @@ int main(int argc, char **argv) {
         return 7;
     }
     printf("key, %d go on\n", others(found, &ignore, 50));
+    makes(found);
     action_with(found, &ignore);
     for (int i = 0; i < rounds; i++) {
         pid_t child = fork();

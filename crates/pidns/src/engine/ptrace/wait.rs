@@ -275,7 +275,7 @@ fn told(tracer: &mut Tracer, tid: Tid, wait: &Wait, result: i64) -> Conclusion {
         return unchanged;
     }
     let Some(caller) = tracer.id(tid) else { return unchanged };
-    let number = tracer.number_of(caller, host);
+    let number = collected(tracer, tid, caller, host);
     if number == 0 && !peek {
         // Nobody was told of it: it was refused, or killed before it had begun.
         if let Some(process) = tracer.process_of_mut(tid) {
@@ -293,6 +293,16 @@ fn told(tracer: &mut Tracer, tid: Tid, wait: &Wait, result: i64) -> Conclusion {
             unchanged
         }
     }
+}
+
+/// The number of a child that the host has told of. It may have collected it, and given its number to others since.
+fn collected(tracer: &Tracer, tid: Tid, caller: TaskId, host: i32) -> i32 {
+    let own = tracer.tasks.get(&tid).map(|task| task.process);
+    let child = Tid::new(host).and_then(|host| tracer.processes.get(&host));
+    let before = || tracer.process_of(tid)?.recall(host);
+    let is_own = child.is_some_and(|child| Some(child.parent) == own);
+    let number = if is_own { None } else { before() };
+    number.unwrap_or_else(|| tracer.number_of(caller, host))
 }
 
 /// Has core do the same wait, for this child.
