@@ -10,7 +10,8 @@
 //! * Where several run, one that has just stopped many times in a row may be: the *fellow*. All others are the scheduler's,
 //!   so that what runs in parallel still does. A fellow that stops no more, or waits for others, is let go of for the next.
 //!
-//! Before the tracer sleeps, it lets go of the former, but for those who wait: they may be at work for long.
+//! Before the tracer sleeps, it lets go of the former, but for those who wait: they may be at work for long. When several have
+//! run for a while, it lets go of them and of itself.
 //!
 //! Guests are not to know: all are let go of before anybody asks for an affinity.
 
@@ -88,6 +89,7 @@ impl Affinity {
             if *stops < CROWDED {
                 return;
             }
+            // The tracer too: where it is woken is the scheduler's matter again.
             self.part();
         }
         if !calls {

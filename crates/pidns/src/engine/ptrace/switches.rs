@@ -32,11 +32,16 @@ fn equip(
     with: impl FnOnce(&Sites, &mut Begun, &mut Switches, Wanted),
 ) {
     let wanted = Wanted::alone(may_peek(tracer, tid));
-    let Tracer { shared, begun, tasks, processes, .. } = tracer;
-    let process = tasks.get(&tid).and_then(|task| processes.get_mut(&task.process));
-    if let (Some(sites), Some(process)) = (&shared.sites, process) {
+    if let Some((sites, begun, process)) = parts(tracer, tid) {
         with(sites, begun, &mut process.switches, wanted);
     }
+}
+
+/// What of the tracer a task's switches have to do with.
+fn parts(tracer: &mut Tracer, tid: Tid) -> Option<(&Sites, &mut Begun, &mut Process)> {
+    let Tracer { shared, begun, tasks, processes, .. } = tracer;
+    let process = processes.get_mut(&tasks.get(&tid)?.process)?;
+    Some((shared.sites.as_ref()?, begun, process))
 }
 
 /// A process has no children, by core, that the host does not know as its own, and no filter that lets it wait in one way only.
@@ -57,9 +62,7 @@ pub(super) fn end_peeks(tracer: &mut Tracer, tid: Tid) {
 /// A process with one thread makes a call that a stub can see to: its place is to have one if it makes many, and if it has one,
 /// that has a switch.
 pub(super) fn note(tracer: &mut Tracer, entry: &Entry) {
-    let Tracer { shared, tasks, processes, .. } = tracer;
-    let process = tasks.get(&entry.tid).and_then(|task| processes.get_mut(&task.process));
-    let (Some(sites), Some(process)) = (&shared.sites, process) else { return };
+    let Some((sites, _, process)) = parts(tracer, entry.tid) else { return };
     let after = entry.registers.instruction_pointer();
     if is_alone(sites, process, entry.tid)
         && !sites.note_switch(&mut process.switches, entry.tid, after)
@@ -74,9 +77,7 @@ fn is_alone(sites: &Sites, process: &Process, tid: Tid) -> bool {
 
 /// A task has stopped where it may be in a stub.
 pub(super) fn interrupted(tracer: &mut Tracer, tid: Tid) {
-    let Tracer { shared, tasks, processes, .. } = &*tracer;
-    let process = tasks.get(&tid).and_then(|task| processes.get(&task.process));
-    let (Some(sites), Some(process)) = (&shared.sites, process) else { return };
+    let Some((sites, _, process)) = parts(tracer, tid) else { return };
     if process.switches.is_empty() {
         return;
     }
@@ -96,9 +97,7 @@ pub(super) fn turn_on(tracer: &mut Tracer, tid: Tid) {
     }
     let peeks = may_peek(tracer, tid);
     let number = tracer.id(tid).and_then(|id| tracer.set.getpid(id).ok());
-    let Tracer { shared, tasks, processes, .. } = tracer;
-    let process = tasks.get(&tid).and_then(|task| processes.get_mut(&task.process));
-    if let (Some(sites), Some(process)) = (&shared.sites, process)
+    if let Some((sites, _, process)) = parts(tracer, tid)
         && is_alone(sites, process, tid)
     {
         process.switches.turn_on(tid, Pid::raw_or_zero(number), peeks);

@@ -1,4 +1,4 @@
-//! Call sites that look at their arguments themselves.
+//! Call sites that see to themselves.
 //!
 //! A question about a path costs far more than most calls that take one, and a compiler makes thousands, from a few places
 //! in the C library. A place that asks again and again gets a [`stub`]: code that finds most paths to have nothing to do
@@ -8,9 +8,11 @@
 //! ([`signal`](super::signal)). Some have a [`switch`]: getpid(2), vfork(2), posix_spawn(3), and a wait4(2) that does not wait.
 //!
 //! The `mov` before the site's `syscall` is exchanged for a jump, an instruction for one of the same length. The stub is in
-//! the zeros behind the code of the same file, up to the end of the page. Both are the process's private copies, made with
-//! `/proc/PID/mem`; its children have them, and the next program that it executes has not. Nothing is remembered about a
-//! process but its switches: what is there is read.
+//! the zeros behind the code of the same file, up to the end of the page. Both are the process's private copies; its children
+//! have them, and the next program that it executes has not. Each page that is exchanged costs as much as a question, so a
+//! program gets stubs for the places where the same program has asked before ([`known`]). Where its files' code is was looked
+//! up for that one too; what is there is read before it is exchanged. Nothing is remembered about a process but what it runs,
+//! and its switches.
 //!
 //! This is done only while the one thread that runs in the memory waits for its answer. A program that finds the key can
 //! have its paths looked at by nobody, as it can have by a symbolic link; so it is done only where Landlock keeps the
@@ -45,7 +47,7 @@ use equip::{Plan, site_of};
 use files::Files;
 use known::Known;
 use program::Program;
-use stub::{SIZE, Stub};
+use stub::Stub;
 
 pub(super) use birth::FLAGS as BIRTH_FLAGS;
 pub(super) use count::Counts;
@@ -184,11 +186,11 @@ impl Sites {
 
     /// Notes the switch of the stub in which the instruction is that ends at `after`; says whether there is one.
     pub(super) fn note_switch(&self, switches: &mut Switches, tid: Tid, after: u64) -> bool {
-        let at = after - after % SIZE as u64;
+        let (at, offset) = stub::around(after);
         if switches.have(at) {
             return true;
         }
-        let makes_calls = stub::CALLS.contains(&((after - at) as usize));
+        let makes_calls = stub::CALLS.contains(&offset);
         let bytes = || memory::read(tid, at).ok().filter(|_| makes_calls);
         let kind = bytes().and_then(|bytes| stub::recognise(at, &bytes, self.key)?.kind);
         if let Some(kind) = kind {
@@ -205,8 +207,8 @@ impl Sites {
         registers: &Registers,
         result: i32,
     ) {
-        let after = registers.instruction_pointer();
-        switches.tell(child, after - after % SIZE as u64, result);
+        let (at, _) = stub::around(registers.instruction_pointer());
+        switches.tell(child, at, result);
     }
 
     /// Where a task goes on that is interrupted where a switch matters, since that may change meanwhile: at the switch, if it is
@@ -217,8 +219,7 @@ impl Sites {
         tid: Tid,
         before: &Registers,
     ) -> Option<Registers> {
-        let offset = (before.instruction_pointer() % SIZE as u64) as usize;
-        let at = before.instruction_pointer() - offset as u64;
+        let (at, offset) = stub::around(before.instruction_pointer());
         if !switches.have(at) {
             return None;
         }
@@ -262,10 +263,9 @@ impl Sites {
     /// Where a task goes on that has faulted in a stub, because the path cannot be read or the stack has ended: what stood
     /// at the site would not have faulted.
     pub(super) fn after_fault(&self, tid: Tid, before: &Registers) -> Option<Registers> {
-        let offset = before.instruction_pointer() % SIZE as u64;
-        let at = before.instruction_pointer() - offset;
+        let (at, offset) = stub::around(before.instruction_pointer());
         let bytes = memory::read(tid, at).ok()?;
-        let (to, stack) = stub::recognise(at, &bytes, self.key)?.after_fault(offset as usize)?;
+        let (to, stack) = stub::recognise(at, &bytes, self.key)?.after_fault(offset)?;
         let mut registers = *before;
         registers.jump(at + to as u64);
         registers.set_stack_pointer(before.stack_pointer() + stack);

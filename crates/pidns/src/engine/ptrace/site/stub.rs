@@ -129,6 +129,12 @@ pub(super) fn stub(at: u64, after: u64, site: &Site, key: u64) -> Option<Stub> {
     Some(Stub { bytes, at, site, jump: jump(site, at)?, kind, call, entered, faults })
 }
 
+/// Where the stub would be in which an address is, and how far into it that is.
+pub(super) fn around(address: u64) -> (u64, usize) {
+    let offset = address % SIZE as u64;
+    (address - offset, offset as usize)
+}
+
 /// The stub that these bytes at the address `at` are.
 pub(super) fn recognise(at: u64, bytes: &[u8; SIZE], key: u64) -> Option<Stub> {
     let word = |range: Range<usize>| bytes[range].try_into().map(i32::from_le_bytes).ok();
