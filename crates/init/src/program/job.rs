@@ -209,6 +209,14 @@ impl<C: Crowd> Job<C> {
                     host::take_in(descriptors);
                 }
                 (Asked::Guest(descriptors), _) => descriptors.into_iter().for_each(sys::close),
+                // The supervisor did not know yet that the command has ended: who wants an end does not want to wait for
+                // the grace.
+                (Asked::Signal(signal), _) if sys::ENDS.contains(&signal) => {
+                    self.config.grace_ns = 0;
+                    if matches!(self.stage, Stage::Leaving { .. }) {
+                        self.finish();
+                    }
+                }
                 (Asked::Signal(_), _)
                 | (Asked::Go | Asked::End, Stage::Leaving { .. } | Stage::Done) => {}
             }

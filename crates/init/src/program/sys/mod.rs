@@ -102,6 +102,8 @@ pub(crate) const SIGSEGV: i32 = 11;
 pub(crate) const SIGPIPE: i32 = 13;
 pub(crate) const SIGCHLD: i32 = 17;
 pub(crate) const SIGCONT: i32 = 18;
+/// SIGHUP, SIGINT, SIGQUIT, SIGTERM: they ask for an end.
+pub(crate) const ENDS: [i32; 4] = [1, 2, 3, 15];
 pub(crate) const SIGSTOP: i32 = 19;
 pub(crate) const SIGTTIN: i32 = 21;
 pub(crate) const SIGTTOU: i32 = 22;
