@@ -49,10 +49,13 @@ static void look(const char *who, int code) {
     printf("%s: and then %d, ECHILD %d\n", who, found, errno == ECHILD);
 }
 
-/* A child of a child, whose parent ends: it is ours then, if we collect orphans. */
+/* A child of a child, whose parent ends: it is ours then, if we collect orphans. We have another child all the while. */
 static void orphan(const char *who) {
     int status = 0;
-    pid_t child, found;
+    pid_t bystander = fork(), child, found;
+    if (bystander == 0)
+        for (;;)
+            pause();
     if (pipe(door) != 0)
         exit(1);
     child = fork();
@@ -69,6 +72,8 @@ static void orphan(const char *who) {
     while ((found = waitpid(-1, &status, WNOHANG)) == 0)
         ;
     printf("%s: an orphan, %d, %d\n", who, found > 0, WEXITSTATUS(status));
+    kill(bystander, SIGKILL);
+    waitpid(bystander, NULL, 0);
 }
 
 /* A filter that lets wait in one way only. */
