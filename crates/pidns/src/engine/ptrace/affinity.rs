@@ -108,7 +108,7 @@ impl Affinity {
 
     /// A task is about to make another, which then is to be [bound](Self::inherit) if this returns something.
     pub(super) fn heritage(&mut self, maker: Tid) -> Option<Set> {
-        let set = self.bound.iter().find(|(tid, _)| *tid == maker).map(|(_, set)| set.clone());
+        let set = self.set_of(maker);
         if set.is_some() && self.crowded.is_none() {
             // There is one fellow.
             self.release();
@@ -129,25 +129,26 @@ impl Affinity {
         if self.home.is_none() {
             return;
         }
-        let bound = self.bound.iter().find(|(tid, _)| *tid == maker).map(|(_, set)| set.clone());
-        let is_fellow = bound.is_some() && self.crowded.is_none();
-        let (Some(own), Ok(now)) =
-            (bound.or_else(|| cpu::allowed(Some(maker)).ok()), cpu::allowed(Some(child)))
-        else {
-            return;
-        };
-        if is_fellow {
-            // There is one.
+        let bound = self.set_of(maker);
+        if self.crowded.is_none()
+            && let Some(own) = &bound
+        {
+            // There is one fellow.
             self.release();
-        }
-        if now == own {
+            let _ = cpu::allow(Some(child), own);
             return;
         }
-        if is_fellow {
-            let _ = cpu::allow(Some(child), &own);
-        } else {
+        let own = bound.or_else(|| cpu::allowed(Some(maker)).ok());
+        if let (Some(own), Ok(now)) = (own, cpu::allowed(Some(child)))
+            && now != own
+        {
             self.inherit(child, own);
         }
+    }
+
+    /// Where a task that is bound may run otherwise.
+    fn set_of(&self, task: Tid) -> Option<Set> {
+        self.bound.iter().find(|(tid, _)| *tid == task).map(|(_, set)| set.clone())
     }
 
     /// A task is gone.

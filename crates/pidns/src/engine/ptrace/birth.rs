@@ -209,7 +209,7 @@ fn told_by_host(tracer: &mut Tracer, child: Tid, registers: &Registers) {
     }
 }
 
-/// A task has ended that nobody has told of. If its maker does not, it is a zombie of its.
+/// A task has ended that nobody has told of. If nobody does, its maker has a zombie on the host that core has not.
 pub(super) fn lost(tracer: &mut Tracer, tid: Tid) {
     let Some(parent) = host::parent(tid) else { return };
     if let Some(process) = tracer.processes.get_mut(&parent) {

@@ -25,7 +25,7 @@
 //! * **An init ends at its exit stop**: that is before its memory and descriptors go, as the patch of 2007 had it.
 //!
 //! # Neighbours
-//! [`tracer`] is the event loop. [`clone`], [`exec`], [`exit`], [`wait`], [`kill`], [`signal`], [`session`],
+//! [`tracer`] is the event loop. [`clone`], [`birth`], [`exec`], [`exit`], [`wait`], [`kill`], [`signal`], [`session`],
 //! [`namespaces`], [`pidfd`] and so on handle a family of calls each; [`path`] and [`procfs`] give the view of /proc.
 
 mod affinity;

@@ -17,8 +17,7 @@ use super::{birth, number, peek};
 /// Where in its stub the word is: behind what all stubs begin with.
 pub(super) const WORD: usize = 10;
 /// How long it is.
-pub(super) const LENGTH: usize = 8;
-
+const LENGTH: usize = 8;
 /// Where it ends.
 pub(super) const END: usize = WORD + LENGTH;
 
